@@ -1,1 +1,1 @@
-
+"""How parameters move: schedules, optimisers, gradients and projections, each one function."""

@@ -1,0 +1,370 @@
+"""From a config to an experiment: every name, option, share and guard is checked before anything compiles."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ltjax import config as configs
+from ltjax import registry
+from ltjax.methods.base import Entry, Method, Stage
+from ltjax.optim.schedules import rates
+from ltjax.registry import ConfigError
+from ltjax.samplers.base import Draw
+from ltjax.types import ClassStats
+
+
+@dataclass(frozen=True)
+class ReadyEntry:
+    """An entry whose part is resolved and whose shares are integer steps."""
+
+    name: str
+    part: registry.Part
+    options: dict[str, Any]
+    weight: float
+    table: np.ndarray | None
+    weights_after: int
+    normaliser: str
+    pairs: str
+    views: tuple[int, ...] | None
+    after: int
+    until: int
+
+    @property
+    def is_loss(self) -> bool:
+        return self.part.kind == "loss"
+
+
+@dataclass(frozen=True)
+class ReadyStage:
+    """A stage whose parts are resolved: what the step, the loop and the plan read."""
+
+    index: int
+    name: str
+    head: dict[str, Any]
+    epoch_steps: tuple[int, ...]
+    offset: int
+    first_epoch: int
+    entries: tuple[ReadyEntry, ...]
+    sampler: dict[str, Any]
+    other: dict[str, Any] | None
+    mixer: tuple[registry.Part, dict[str, Any]] | None
+    views: tuple[tuple[Any, ...], ...]
+    gradient: tuple[registry.Part, dict[str, Any]]
+    project: tuple[registry.Part, dict[str, Any]] | None
+    networks: dict[str, Any]
+    train: str
+    reset: str | None
+    batchnorm: str
+    optim: dict[str, Any]
+    rates: np.ndarray
+
+    @property
+    def steps(self) -> int:
+        return sum(self.epoch_steps)
+
+    @property
+    def epoch_of_step(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.epoch_steps)), self.epoch_steps)
+
+    @property
+    def partner(self) -> str | None:
+        """Where `batch["other"]` comes from: `sampler`, `permutation`, or nowhere."""
+        if self.other is not None:
+            return "sampler"
+        return self.mixer[0].meta.get("other", "permutation") if self.mixer else None
+
+    @property
+    def refreshes(self) -> bool:
+        return any(e.part.meta.get("refreshes") for e in self.entries)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A checked config with its data; `config` is resolved and JSON-able, `identity` its hash without the seed."""
+
+    config: dict[str, Any]
+    identity: str
+    label: str
+    dataset: Any
+    stats: ClassStats
+    model: tuple[registry.Part, dict[str, Any]]
+    stages: tuple[ReadyStage, ...]
+    posthoc: tuple[tuple[registry.Part, dict[str, Any]], ...]
+    test_logits: str
+
+    @property
+    def batch(self) -> int:
+        return self.config["optim"]["batch"]
+
+    @property
+    def steps(self) -> int:
+        return sum(s.steps for s in self.stages)
+
+    @property
+    def float64(self) -> bool:
+        return self.config["run"]["dtype"] == "float64"
+
+    def sampler(self, stage: ReadyStage, seed: int, stream: int):
+        """The index plan of a stage: stream 0 is the main one, 1 the second sampler, 2 the permutation partner."""
+        spec = stage.other if stream == 1 and stage.other is not None else stage.sampler
+        part, options = registry.bind("sampler", spec)
+        draw = Draw(np.asarray(self.dataset.train["label"]), self.stats.classes, self.batch * stage.optim["accumulate"],
+                    seed, stream + 4 * stage.index, stage.steps, max(stage.epoch_steps))
+        return part.fn(draw, **_shares_to_steps(options, stage.steps))
+
+
+def prepare(config: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = False) -> Experiment:
+    """Checks a config and loads its data; nothing is compiled. Raises `ConfigError` or `FileNotFoundError`."""
+    config = copy.deepcopy(configs.plain(config))
+    method_spec = registry.resolve("method", config["method"], "config.method")
+    method = _method(method_spec)
+    if recipes:
+        for key, value in method.recipe.items():
+            configs.apply_set(config, f"{key}={value!r}")
+    configs.check_fixed(config)
+    augment = config["data"].pop("augment", ())
+    data_part, data_options = registry.bind("data", config["data"], "config.data")
+    config["data"] = {"name": data_part.name, **data_options}
+    model = registry.bind("model", config["model"], "config.model")
+    config["model"] = {"name": model[0].name, **model[1]}
+    config["method"] = method_spec
+    dataset = data_part.fn(**data_options)
+    labels = np.asarray(dataset.train["label"])
+    stats = ClassStats(np.bincount(labels, minlength=dataset.classes), data_options.get("prior_smoothing", 0.0))
+    stages = _stages(method, config, stats, len(labels), augment, steps_per_epoch)
+    meaning = _meaning(stages[-1], stats, labels, config)
+    posthoc = _posthoc(method, config, meaning, dataset)
+    if config["eval"]["select"] == "best_val" and dataset.val is None:
+        raise ConfigError("config.eval.select='best_val' needs a validation split: set data.val_per_class, "
+                          "or keep eval.select='last'.")
+    record = _record(config, augment, stages, posthoc)
+    return Experiment(record, configs.identity(record), _label(method_spec), dataset, stats, model, stages, posthoc,
+                      meaning)
+
+
+def _method(spec: dict[str, Any]) -> Method:
+    part, options = registry.bind("method", spec, "config.method")
+    method = part.fn(**options)
+    total = sum(s.share for s in method.stages)
+    if abs(total - 1) > 1e-9:
+        shares = ", ".join(f"{s.name}={s.share:g}" for s in method.stages)
+        raise ConfigError(f"config.method {part.name!r}: the shares of its stages must sum to 1, got {shares} "
+                          f"(sum {total:g}).")
+    return method
+
+
+def _stages(method, config, stats, rows, augment, steps_per_epoch) -> tuple[ReadyStage, ...]:
+    batch, epochs = config["optim"]["batch"], config["optim"]["epochs"]
+    if steps_per_epoch is None:
+        if batch > rows:
+            raise ConfigError(f"config.optim.batch={batch} is larger than the training split ({rows} rows); "
+                              f"at most {rows} fits.")
+        lengths, left = [], epochs
+        for k, stage in enumerate(method.stages):
+            own = left if k == len(method.stages) - 1 else round(stage.share * epochs)
+            left -= own
+            if own < 1:
+                raise ConfigError(f"config.optim.epochs={epochs}: stage {stage.name!r} with a share of "
+                                  f"{stage.share:g} gets no whole epoch. Train longer or enlarge its share.")
+            lengths.append(own)
+    elif len(steps_per_epoch) != len(method.stages):
+        raise ConfigError(f"steps_per_epoch has {len(steps_per_epoch)} entries, the method has "
+                          f"{len(method.stages)} stages; give one list of step counts per stage.")
+    out: list[ReadyStage] = []
+    for k, stage in enumerate(method.stages):
+        optim = _optim(stage, config)
+        per_epoch = max(rows // (batch * optim["accumulate"]), 1)
+        epoch_steps = tuple(steps_per_epoch[k]) if steps_per_epoch is not None else (per_epoch,) * lengths[k]
+        out.append(_stage(stage, k, method, optim, epoch_steps, out[-1] if out else None, stats, augment))
+    return tuple(out)
+
+
+def _optim(stage: Stage, config) -> dict[str, Any]:
+    """Library < the stage's habits < what the config gives; a schedule named anew drops the old one's options."""
+    known = configs.METHOD_HABITS
+    for key in stage.optim:
+        if key not in known:
+            raise ConfigError(f"stage {stage.name!r}: optim.{key} is unknown. {registry.nearest(key, known)}"
+                              f"Known: {', '.join(known)}.")
+    given = {k: config["optim"][k] for k in known if config["optim"][k] is not None}
+    optim = {**{k: configs.LIBRARY["optim"][k] for k in known}, **stage.optim, **given}
+    optim["schedule"] = registry.resolve("schedule", optim["schedule"], "config.optim.schedule")
+    registry.get("optimizer", optim["name"], "config.optim")
+    return optim
+
+
+def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augment) -> ReadyStage:
+    steps, where = sum(epoch_steps), f"stage {stage.name!r}"
+    if stage.batchnorm not in ("batch", "running"):
+        raise ConfigError(f"{where}: batchnorm={stage.batchnorm!r} must be 'batch' or 'running'.")
+    schedule, options = registry.bind("schedule", optim["schedule"], "config.optim.schedule")
+    views = stage.views if stage.views is not None else (augment,)
+    ready = ReadyStage(
+        index=index, name=stage.name,
+        head=registry.resolve("head", stage.head or method.head, f"{where}.head"),
+        epoch_steps=epoch_steps,
+        offset=before.offset + before.steps if before else 0,
+        first_epoch=before.first_epoch + len(before.epoch_steps) if before else 0,
+        entries=_entries(stage, where, steps, stats),
+        sampler=registry.resolve("sampler", stage.sampler, f"{where}.sampler"),
+        other=registry.resolve("sampler", stage.other, f"{where}.other") if stage.other is not None else None,
+        mixer=_in_steps(registry.bind("mixer", stage.mixer, f"{where}.mixer"), steps) if stage.mixer else None,
+        views=tuple(tuple(_augment(a, where) for a in _listed(view)) for view in views),
+        gradient=registry.bind("gradient", stage.gradient, f"{where}.gradient"),
+        project=registry.bind("project", stage.project, f"{where}.project") if stage.project else None,
+        networks=dict(stage.networks), train=stage.train, reset=stage.reset, batchnorm=stage.batchnorm,
+        optim=optim, rates=rates(schedule, options, optim["lr"], np.repeat(np.arange(len(epoch_steps)), epoch_steps)),
+    )
+    for entry in ready.entries:
+        _check_entry(entry, ready, where)
+    if ready.mixer and ready.partner == "sampler" and ready.other is None:
+        raise ConfigError(f"{where}: mixer {ready.mixer[0].name!r} takes its partners from a second sampler; "
+                          "give the stage other=dict(name=...).")
+    return ready
+
+
+def _entries(stage: Stage, where: str, steps: int, stats) -> tuple[ReadyEntry, ...]:
+    objective = stage.objective
+    if isinstance(objective, str | Mapping):
+        objective = (Entry(objective),)
+    out: list[ReadyEntry] = []
+    for entry in objective:
+        spec = {"name": entry.part} if isinstance(entry.part, str) else dict(entry.part)
+        kind = "term" if spec.get("name") in registry.names("term") else "loss"
+        part, options = registry.bind(kind, spec, f"{where}.objective")
+        table, weights_after = None, 0
+        if entry.weights is not None:
+            weights = {"name": entry.weights} if isinstance(entry.weights, str) else dict(entry.weights)
+            weights_after = _share(weights.pop("after", 0.0), steps, f"{where}.weights.after")
+            w_part, w_options = registry.bind("weights", weights, f"{where}.weights")
+            table = np.asarray(w_part.fn(stats=stats, **w_options), np.float64)
+        if entry.normaliser not in ("batch", "weight_sum") or entry.pairs not in ("joint", "each"):
+            raise ConfigError(f"{where}: normaliser={entry.normaliser!r} must be 'batch' or 'weight_sum' and "
+                              f"pairs={entry.pairs!r} 'joint' or 'each'.")
+        same = sum(e.part.name == part.name for e in out)
+        out.append(ReadyEntry(
+            f"{part.name}_{same + 1}" if same else part.name, part, _shares_to_steps(options, steps), entry.weight,
+            table, weights_after, entry.normaliser, entry.pairs, entry.views,
+            _share(entry.after, steps, f"{where}.after"), _share(entry.until, steps, f"{where}.until")))
+    if not out:
+        raise ConfigError(f"{where}: the objective is empty; name at least one loss.")
+    return tuple(out)
+
+
+def _check_entry(entry: ReadyEntry, stage: ReadyStage, where: str) -> None:
+    meta = entry.part.meta
+    if stage.mixer and not entry.is_loss and meta.get("value", "example") != "example" and not meta.get("reads_mix"):
+        raise ConfigError(f"{where}: term {entry.part.name!r} is not per example and does not read a mixed batch; "
+                          f"train it without mixer {stage.mixer[0].name!r}.")
+    if meta.get("own_weight") and entry.normaliser != "batch":
+        raise ConfigError(f"{where}: loss {entry.part.name!r} takes its weights inside; its normaliser is 'batch'.")
+    for need in meta.get("needs", ()):
+        if need == "views" and len(stage.views) < 2:
+            raise ConfigError(f"{where}: term {entry.part.name!r} needs at least two views; the stage has one.")
+        if need in ("ema", "teacher") and need not in stage.networks:
+            raise ConfigError(f"{where}: term {entry.part.name!r} needs networks=dict({need}=...) in its stage.")
+    if entry.views and max(entry.views) >= len(stage.views):
+        raise ConfigError(f"{where}: entry {entry.name!r} names view {max(entry.views)}; the stage has "
+                          f"{len(stage.views)}.")
+
+
+def _listed(specs) -> tuple:
+    return (specs,) if isinstance(specs, str | Mapping) else tuple(specs or ())
+
+
+def _augment(spec, where):
+    part, options = registry.bind("augment", spec, f"{where}.augment")
+    return part, options
+
+
+def _share(value, steps: int, where: str) -> int:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ConfigError(f"{where}={value!r} must be a share of the stage, between 0 and 1.")
+    return round(value * steps)
+
+
+def _shares_to_steps(options: dict[str, Any], steps: int) -> dict[str, Any]:
+    """Options named `after` or `until` are shares of the stage in a config and integer steps in a part."""
+    return {k: _share(v, steps, k) if k in ("after", "until") and v is not None else v for k, v in options.items()}
+
+
+def _in_steps(bound, steps: int):
+    return bound[0], _shares_to_steps(bound[1], steps)
+
+
+def _meaning(stage: ReadyStage, stats: ClassStats, labels, config) -> str:
+    """What the last stage's logits mean at test time, from its active losses, weights and sampler together."""
+    last = stage.steps - 1
+    active = [e for e in stage.entries if e.after <= last < e.until]
+    if not active:
+        raise ConfigError(f"stage {stage.name!r}: no entry of the objective is active at its last step.")
+    means = {e.part.meta.get("test_logits", "train_posterior") for e in active if e.part.meta.get("value") != "none"}
+    meaning = means.pop() if len(means) == 1 else "neither"
+    drawn = _probabilities(stage, stats, labels, config, last)
+    natural, uniform = np.allclose(drawn, stats.prior, rtol=1e-6), np.allclose(drawn, 1 / stats.classes, rtol=1e-6)
+    for entry in active:
+        if entry.table is not None and entry.weights_after <= last:
+            drawn = drawn * entry.table / (drawn * entry.table).sum()
+            natural, uniform = (np.allclose(drawn, target, rtol=1e-6) for target in (stats.prior, 1 / stats.classes))
+    if meaning == "neither" or natural:
+        return meaning
+    return "balanced" if meaning == "train_posterior" and uniform else "neither"
+
+
+def _probabilities(stage, stats, labels, config, step):
+    part, options = registry.bind("sampler", stage.sampler)
+    draw = Draw(np.asarray(labels), stats.classes, config["optim"]["batch"], 0, 0, stage.steps, max(stage.epoch_steps))
+    return np.asarray(part.fn(draw, **_shares_to_steps(options, stage.steps)).probabilities(step))
+
+
+def _posthoc(method, config, meaning, dataset):
+    rules = tuple(registry.bind("posthoc", spec, "config.eval.posthoc")
+                  for spec in (*method.posthoc, *_listed(config["eval"]["posthoc"])))
+    for part, _ in rules:
+        needs = part.meta.get("needs")
+        if needs and needs != meaning and not config["eval"]["force"]:
+            raise ConfigError(f"config.eval.posthoc {part.name!r} needs logits that mean {needs!r}, but the last stage "
+                              f"trains {meaning!r} logits: it would adjust twice. Remove the rule, train with "
+                              "cross-entropy on the natural distribution, or set eval.force=true to do it on purpose.")
+        if part.meta.get("fit_on") == "val" and dataset.val is None:
+            raise ConfigError(f"config.eval.posthoc {part.name!r} is fitted on a validation split; set "
+                              "data.val_per_class (digits: 2 or more).")
+    return rules
+
+
+def _label(method: dict[str, Any]) -> str:
+    """`erm` with another loss is told by the loss; other options away from their defaults follow in brackets."""
+    defaults = registry.get("method", method["name"]).options
+    changed = {k: v for k, v in method.items() if k != "name" and v != defaults[k]}
+    loss = changed.pop("loss", None)
+    name = method["name"] if loss is None else (loss["name"] if isinstance(loss, Mapping) else loss)
+    if loss is not None and method["name"] != "erm":
+        name = f"{method['name']}-{name}"
+    if isinstance(loss, Mapping):
+        changed |= {k: v for k, v in loss.items() if k != "name"}
+    return name + (f" ({', '.join(f'{k}={v}' for k, v in sorted(changed.items()))})" if changed else "")
+
+
+def _record(config, augment, stages, posthoc) -> dict[str, Any]:
+    """The resolved config as plain JSON data, with what every stage will do."""
+    def tell(value):
+        if isinstance(value, registry.Part):
+            return value.name
+        if isinstance(value, np.ndarray):
+            return None if value.size > 4096 else value.tolist()
+        if isinstance(value, ReadyEntry):
+            return {f.name: tell(getattr(value, f.name)) for f in fields(value)}
+        if isinstance(value, Mapping):
+            return {k: tell(v) for k, v in value.items()}
+        if isinstance(value, tuple | list):
+            return [tell(v) for v in value]
+        return value
+
+    told = [{f.name: tell(getattr(s, f.name)) for f in fields(s) if f.name != "rates"} for s in stages]
+    rules = [{"name": part.name, **tell(options)} for part, options in posthoc]
+    return tell({**config, "data": {**config["data"], "augment": _listed(augment)}, "stages": told, "posthoc": rules})
