@@ -1,0 +1,1 @@
+"""Data: sources, the long-tail protocol, splits and their hashes (NumPy only)."""
