@@ -1,0 +1,134 @@
+"""Checkpoints: Orbax, asynchronous and atomic, with our own checksum per tensor. Only this module imports Orbax."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+class CheckpointError(RuntimeError):
+    """No step of a run can be continued from; the message says why each was refused and what to do."""
+
+
+def digest(tree) -> dict[str, str]:
+    """Content hash of every leaf by path."""
+    return {path: hashlib.blake2b(np.ascontiguousarray(a).tobytes(), digest_size=16).hexdigest()
+            for path, a in _leaves(tree).items()}
+
+
+def describe(tree) -> dict[str, list]:
+    """Type and shape of every leaf by path: what a restore must find unchanged."""
+    return {path: [str(a.dtype), list(a.shape)] for path, a in _leaves(tree).items()}
+
+
+def _leaves(tree) -> dict[str, np.ndarray]:
+    def host(x):
+        if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+            x = jax.random.key_data(x)
+        return np.asarray(x)
+
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): host(x)
+            for path, x in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+class Checkpoints:
+    """The checkpoints of one run folder, by global step; `keep` newest ones stay."""
+
+    def __init__(self, path: Path, keep: int = 2):
+        self.path = path.absolute()
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.quarantined = self._quarantine()
+        self._keep = keep
+        self._manager = self._open()
+
+    def _open(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            options = ocp.CheckpointManagerOptions(max_to_keep=self._keep, cleanup_tmp_directories=True)
+            return ocp.CheckpointManager(self.path, options=options)
+
+    def _quarantine(self) -> dict[int, str]:
+        """Renames step folders that Orbax would stumble over; it takes them for steps and then fails."""
+        bad = {}
+        for folder in [d for d in self.path.iterdir() if d.name.isdigit()]:
+            try:
+                whole = min((folder / f).stat().st_size for f in ("state/manifest.ocdbt", "meta/metadata")) > 0
+            except OSError:
+                whole = False
+            if not whole:
+                bad[int(folder.name)] = "its files are incomplete"
+                target = folder.with_name(folder.name + ".broken")
+                while target.exists():
+                    target = target.with_name(target.name + "_")
+                folder.rename(target)
+        return bad
+
+    def steps(self) -> list[int]:
+        return sorted(self._manager.all_steps())
+
+    def save(self, step: int, state, meta: dict[str, Any]) -> None:
+        """Starts saving; the caller may donate `state` at once. `meta` is JSON data."""
+        if step in self._manager.all_steps():
+            return
+        record = {**meta, "digest": digest(state), "spec": describe(state)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._manager.save(step, args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(record)))
+
+    def wait(self) -> None:
+        self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        self._manager.wait_until_finished()
+        self._manager.close()
+
+    def meta(self, step: int) -> dict[str, Any] | None:
+        """The JSON record of a step, or None if it cannot be read."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+        except Exception:
+            return None
+
+    def restore(self, step: int, like, meta: dict[str, Any]):
+        """(state, None) if the step loads and equals its checksums, else (None, reason). Another type or shape raises."""
+        wanted, stored = describe(like), meta["spec"]
+        for name in sorted(wanted.keys() | stored.keys()):
+            if wanted.get(name) != stored.get(name):
+                raise CheckpointError(
+                    f"checkpoint {self.path.parent} step {step}: tensor {name!r} is stored as "
+                    f"{_told(stored.get(name))} and wanted as {_told(wanted.get(name))}. It belongs to another network "
+                    "or precision; train the changed config into a folder of its own.")
+        def abstract(a):
+            return jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding)
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                state = self._manager.restore(step, args=ocp.args.Composite(
+                    state=ocp.args.StandardRestore(jax.tree.map(abstract, like))))["state"]
+        except Exception as error:
+            return None, f"{type(error).__name__}: {(str(error).splitlines() or ['unreadable'])[0][:120]}"
+        got = digest(state)
+        bad = [name for name, value in meta["digest"].items() if got.get(name) != value]
+        return (None, f"content differs from its checksum: {', '.join(bad[:3])}") if bad else (state, None)
+
+    def newest_readable(self) -> list[tuple[int, dict[str, Any] | None]]:
+        """(step, meta) from the newest on; meta is None where it cannot be read."""
+        return [(step, self.meta(step)) for step in reversed(self.steps())]
+
+
+def _told(spec) -> str:
+    return "nothing" if spec is None else f"{spec[0]}{json.dumps(spec[1])}"

@@ -1,0 +1,161 @@
+"""One compiled program per stage: a loop on the device with a traced trip count over a plan of fixed shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.sharding import PartitionSpec as P
+
+from ltjax import registry
+from ltjax.models.network import Network, init_network
+from ltjax.train.prepare import Experiment, ReadyStage
+from ltjax.train.sharding import AXIS, replicated
+from ltjax.train.state import TrainState, carry_over, check_pattern, flat, overlay, split
+from ltjax.train.step import Update, transformation
+
+PER_SEED = ("rows", "other", "draws")
+"""Entries of a feed that have a leading seed axis when several seeds share one program."""
+
+
+def network_of(exp: Experiment, stage: ReadyStage):
+    """The stage's network: the experiment's trunk under the stage's head."""
+    part, options = exp.model
+    head, head_options = registry.bind("head", stage.head)
+    return Network(part.fn(**options), head.fn(classes=exp.stats.classes, **head_options))
+
+
+def on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
+
+
+def over_seeds(function, seeds: int):
+    """`function` over leading seed axes (None: no axis), side by side on accelerators, one after another on CPU.
+
+    The function takes tuples of (mapped, shared) arguments. On CPU a vmapped convolution is three times slower.
+    """
+    if seeds == 1:
+        return function
+    if on_cpu():
+        return lambda mapped, shared: lax.map(lambda m: function(m, shared), mapped)
+    return jax.vmap(function, in_axes=(0, None))
+
+
+class Program:
+    """Runs up to `capacity` steps of a stage per call; any trip count shares one compilation and gives equal bits."""
+
+    def __init__(self, exp: Experiment, stage: ReadyStage, mesh, *, seeds: int, capacity: int, rows: int,
+                 masked: bool, draws: bool):
+        self.capacity, self.log_rows, self.seeds = capacity, rows, seeds
+        self.update = Update(exp, stage, network_of(exp, stage), masked)
+        lead = (None,) if seeds > 1 else ()
+        by_row, whole = P(*lead, None, None, AXIS), P()
+        mapped = {"rows": by_row}
+        if stage.partner:
+            mapped["other"] = by_row
+        self.mapped_specs = {**mapped, "draws": whole} if draws else mapped
+        specs = (whole, whole, self.mapped_specs, whole, whole, whole)
+        # chunk lengths are traced, so the loop is a while_loop: nothing inside it is differentiated from outside
+        self.run = jax.jit(jax.shard_map(self._chunk, mesh=mesh, in_specs=specs, out_specs=(whole, whole)),
+                           donate_argnums=(0, 1))
+        self.mesh = mesh
+
+    def _chunk(self, state, log, mapped, shared, count, data):
+        def one(mapped, shared):
+            state, log, own = mapped
+            own = {"draws": {}, **own}
+
+            def body(i, carry):
+                state, log = carry
+                feed = jax.tree.map(lambda a: a[i], {**own, **shared})
+                state, metrics = self.update(state, feed, data)
+                return state, {k: log[k].at[feed["row"]].add(v.astype(log[k].dtype)) for k, v in metrics.items()}
+
+            return lax.fori_loop(0, count, body, (state, log))
+
+        return over_seeds(one, self.seeds)((state, log, mapped), shared)
+
+    def __call__(self, state, log, feed, count: int, data):
+        """(state, log) after `count` steps of the feed; both are donated."""
+        mapped = {k: feed[k] for k in self.mapped_specs}
+        shared = {k: v for k, v in feed.items() if k not in PER_SEED}
+        return self.run(state, log, mapped, shared, jnp.int32(count), data)
+
+    def empty_log(self, names, dtype) -> dict[str, jax.Array]:
+        """Zero sums for every log row of a chunk."""
+        shape = (self.seeds, self.log_rows) if self.seeds > 1 else (self.log_rows,)
+        return jax.device_put({name: jnp.zeros(shape, dtype) for name in names}, replicated(self.mesh))
+
+    def metric_names(self, state, feed, data) -> list[str]:
+        """Names of the metrics that a step returns, found without compiling."""
+        pick = (lambda tree: jax.tree.map(lambda a: a[0], tree)) if self.seeds > 1 else (lambda tree: tree)
+        own = pick({k: feed[k] for k in self.mapped_specs})
+        shared = {k: v for k, v in feed.items() if k not in PER_SEED}
+
+        def one(state, own, shared, data):
+            first = jax.tree.map(lambda a: a[0], {"draws": {}, **own, **shared})
+            return self.update(state, first, data)[1]
+
+        specs = {k: P(None, None, AXIS) if k in ("rows", "other") else P() for k in own}
+        mapped = jax.shard_map(one, mesh=self.mesh, in_specs=(P(), specs, P(), P()), out_specs=P())
+        return sorted(jax.eval_shape(mapped, pick(state), own, shared, data))
+
+
+_programs: dict[tuple, Program] = {}
+
+
+def program_for(exp: Experiment, stage: ReadyStage, mesh, **shape) -> Program:
+    """The stage's program; runs that differ only in their seed share one (and so compile once)."""
+    key = (exp.identity, exp.dataset.info.get("train_sha256"), exp.stats, stage.index, stage.epoch_steps,
+           tuple(d.id for d in mesh.devices.flat), bool(jax.config.jax_enable_x64), *sorted(shape.items()))
+    if key not in _programs:
+        if len(_programs) >= 8:
+            _programs.pop(next(iter(_programs)))
+        _programs[key] = Program(exp, stage, mesh, **shape)
+    return _programs[key]
+
+
+def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainState | None,
+                given: dict[str, Any] | None) -> TrainState:
+    """The state with which a stage starts: a fresh optimiser, term states and networks; parameters and statistics stay.
+
+    The first stage draws its parameters from the seed; later ones keep every tensor of equal path and shape that
+    `reset` does not name. `given` replaces tensors by the caller's.
+    """
+    dtype = jnp.float64 if exp.float64 else jnp.float32
+    key = jax.random.key(seed)
+    shape = (1, *exp.dataset.train["x"].shape[1:])
+    network = network_of(exp, stage)
+    params, model_state = init_network(network, jax.random.fold_in(key, stage.index), shape, dtype)
+    params, model_state = jax.tree.map(lambda a: a.astype(dtype), (params, model_state))
+    where = f"stage {stage.name!r}"
+    check_pattern(f"{where}: train", stage.train, flat(params))
+    if before is not None:
+        if stage.reset:
+            check_pattern(f"{where}: reset", stage.reset, flat(params))
+        params = carry_over(params, before.params, stage.reset)
+        model_state = carry_over(model_state, before.model_state, None) if model_state else model_state
+    params = overlay(params, given, f"init of {where}")
+    trained, _ = split(params, stage.train)
+    terms = tuple(_term_state(exp, stage, e, network, params, model_state, jax.random.fold_in(key, 10_000 + k), dtype)
+                  for k, e in enumerate(stage.entries))
+    networks = {}
+    if "ema" in stage.networks:
+        networks["ema"] = {"params": params, "model_state": model_state}
+    projection = stage.project[0].fn(**stage.project[1]).init(flat(params)) if stage.project else {}
+    return TrainState(
+        step=jnp.int32(0), params=params, model_state=model_state, opt=transformation(stage.optim, trained).init(trained),
+        terms=terms, networks=jax.tree.map(jnp.copy, networks), project=projection, seed=key, halted=jnp.bool_(False))
+
+
+def _term_state(exp, stage, entry, network, params, model_state, key, dtype):
+    if entry.is_loss:
+        return ()
+    x = jnp.zeros((1, *exp.dataset.train["x"].shape[1:]), dtype)
+    outputs = jax.eval_shape(lambda p, s: network.apply({"params": p, **s}, x), params, model_state)
+    spec = {"features": outputs["features"].shape[-1], "classes": exp.stats.classes,
+            "rows": len(exp.dataset.train["label"]), "batch": exp.batch, "dtype": dtype,
+            "projection": outputs["projection"].shape[-1] if "projection" in outputs else None}
+    return entry.part.fn(**entry.options).init(key, spec)
