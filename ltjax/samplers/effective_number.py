@@ -1,7 +1,6 @@
 """Rows weighted by the effective number of their class."""
 
-import numpy as np
-
+from ltjax.priors import effective_number as effective
 from ltjax.registry import register
 from ltjax.samplers.base import ByClass, Draw, Sampler
 
@@ -16,10 +15,4 @@ def effective_number(draw: Draw, *, beta: float = 0.9999) -> Sampler:
       beta: 0 draws as in the data, 1 all classes alike.
     Reference: Cao et al. 2019 (LDAM-DRW, rule "Resample"), weights of Cui et al. 2019, arXiv:1901.05555.
     """
-
-    def weights(n: np.ndarray, epoch: int) -> np.ndarray:
-        if beta in (0.0, 1.0):
-            return n if beta == 0 else np.ones_like(n)
-        return n * (1 - beta) / -np.expm1(n * np.log(beta))
-
-    return ByClass(draw, weights)
+    return ByClass(draw, lambda n, epoch: n / effective(n, beta))
