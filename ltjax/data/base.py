@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ltjax.registry import ConfigError
+from ltjax.registry import ConfigError, bind
 
 Split = dict[str, np.ndarray]
 """The arrays of one split, of equal length: `x` (uint8 images [n,h,w,c], or float32 [n,d] or [n,h,w,c]),
@@ -75,6 +75,17 @@ def split_record(dataset: Dataset) -> dict[str, Any]:
         "val_counts": counts(dataset.val),
         "test_counts": counts(dataset.test),
     }
+
+
+def load(spec: Any, where: str = "data") -> Dataset:
+    """The data set of a spec: a name, or a dict with `name` and options, checked before anything is read.
+
+    Args:
+      spec: such as `dict(name="digits_lt", imbalance=20)`.
+      where: what errors call it.
+    """
+    part, options = bind("data", spec, where)
+    return validate(part.fn(**options))
 
 
 def validate(dataset: Dataset) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,15 @@ def assemble(name: str, *, train: Pool, test: Pool, protocol: Protocol, class_na
         "train_sha256": rows_sha256(part["index"]),
     }
     return validate(Dataset(name, part, own, test.all(), classes, class_names, info=record, **description))
+
+
+def standardized(dataset: Dataset) -> Dataset:
+    """The data set with mean and std per channel from its training rows; a constant channel keeps std 1."""
+    x = dataset.train["x"].reshape(-1, dataset.train["x"].shape[-1])
+    mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+    std = np.where(std > 0, std, dataset.scale)
+    return validate(replace(dataset, mean=tuple((mean / dataset.scale).tolist()),
+                            std=tuple((std / dataset.scale).tolist())))
 
 
 def _check_labels(where: str, labels: np.ndarray, classes: int) -> None:

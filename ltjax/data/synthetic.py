@@ -28,8 +28,8 @@ def synthetic(*, classes: int = 5, dim: int = 8, largest: int = 2000, imbalance:
 
     Class c draws :math:`x = L (m_c + \epsilon)`, :math:`\epsilon \sim N(0, I)`. The :math:`m_c` are the
     corners of a regular simplex in a random position, so that all classes are equally hard and only their
-    numbers differ; :math:`L` is symmetric with random axes. The best rule for a class prior is linear. `truth` holds
-    (see `optimal_accuracies` for the formula; `standard_error` bounds the error of the quadrature):
+    numbers differ; :math:`L` is symmetric with random axes. The best rule for a class prior is linear.
+    `truth` holds (formula: `optimal_accuracies`; `standard_error` bounds the error of the quadrature):
 
     - `bayes_balanced_accuracy`: of the rule that is best under equal priors; no classifier's expected
       balanced accuracy is higher.
