@@ -15,7 +15,7 @@ def balanced_softmax(logits, labels, *, stats):
     Args:
       logits: z [*b, k]; labels: y [*b].
       stats: n, class counts; a column beyond the classes counts as a class with one example.
-    Reference: Ren et al. 2020, arXiv:2007.10740, equation 4.
+    Reference: Ren et al. 2020, arXiv:2007.10740, section 3.1.
     """
     z = wide(logits)
     return cross_entropy(z + columns(stats.log_prior, z, fill=-np.log(stats.counts.sum())), labels)

@@ -20,7 +20,7 @@ def focal(logits, labels, *, stats, weight, gamma=1.0, detach=False):
       detach: no gradient through the modulator.
     The mean is over the batch, not over the weights. The published form is for sigmoids in detection; this is
     the multi-class form that the long-tail papers report.
-    Reference: Lin et al. 2017, arXiv:1708.02002, equation 5; as compared in Cao et al. 2019.
+    Reference: Lin et al. 2017, arXiv:1708.02002, equation 4; as compared in Cao et al. 2019.
     """
     c = cross_entropy(logits, labels)
     if weight is not None:

@@ -20,7 +20,7 @@ def ldam(logits, labels, *, stats, max_margin=0.5, scale=30.0):
       max_margin: m, the margin of the rarest class.
       scale: s, applied after the margin.
     Class weights, where used, are normalised by their sum over the batch.
-    Reference: Cao et al. 2019, arXiv:1906.07413, equation 13.
+    Reference: Cao et al. 2019, arXiv:1906.07413, section 3.2.
     """
     z = wide(logits)
     margin = of_label(margins(stats.counts, max_margin), labels, z.dtype)

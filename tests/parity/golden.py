@@ -90,7 +90,8 @@ def differences(expected: Any, got: Any, dtype: str, where: str = "") -> list[st
         return missing + [line for name in expected if name in got
                           for line in differences(expected[name], got[name], dtype, f"{where}.{name}")]
     if expected is None or isinstance(expected, str | bool):
-        same = _is_null(got) if expected is None else expected == (got.item() if hasattr(got, "item") else got)
+        plain = got.item() if hasattr(got, "item") else got
+        same = _is_null(got) if expected is None else expected == plain
         return [] if same else [f"{where}: expected {expected!r}, got {got!r}"]
     if isinstance(expected, list) and not _is_numeric(expected):
         if len(expected) != len(got):

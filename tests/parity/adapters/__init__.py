@@ -20,6 +20,6 @@ def table() -> dict[str, Callable]:
         module = importlib.import_module(f"{__name__}.{found.name}")
         for key, adapter in getattr(module, "ADAPTERS", {}).items():
             if key in merged:
-                raise ValueError(f"{key} has an adapter in {merged[key].__module__} and in {module.__name__}.")
+                raise ValueError(f"{key} has two adapters: in {merged[key].__module__}, {module.__name__}.")
             merged[key] = adapter
     return merged

@@ -20,7 +20,7 @@ def with_gradients(f: Callable, **wrt) -> dict:
 
 
 def per_example_loss(case, call: Callable, weights=None, normaliser: str = "batch") -> dict:
-    """A loss of logits and labels: `loss`, `per_example` (weights included, before division), `grad_logits`."""
+    """Of a loss of logits and labels: `loss`, `per_example` (weighted, not divided), `grad_logits`."""
     labels = case.ints("labels")
 
     def f(logits):
