@@ -22,13 +22,14 @@ class LinearHead(nn.Module):
     classes: int
     bias: bool = True
     columns: int = 0
-    init: str = "kaiming_normal"
+    kernel_init: str = "kaiming_normal"
 
     @nn.compact
     def __call__(self, features: Array, *, train: bool = False) -> dict[str, Array]:
         h = features.astype(wide(features.dtype))
         width = self.classes + self.columns
-        kernel = self.param("kernel", INITIAL[self.init], (h.shape[-1], width), h.dtype).astype(h.dtype)
+        initial = INITIAL[self.kernel_init]
+        kernel = self.param("kernel", initial, (h.shape[-1], width), h.dtype).astype(h.dtype)
         logits = jnp.matmul(h, kernel, precision="highest")
         out = {"logits": logits, "classifier": kernel.T[:self.classes]}
         if self.bias:

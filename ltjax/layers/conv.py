@@ -10,6 +10,7 @@ from flax import linen as nn
 from jax import Array, lax
 
 from ltjax.layers.precision import wide
+from ltjax.layers.varying import equally_varying
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 Pair = tuple[int, int]
@@ -28,7 +29,7 @@ class Conv(nn.Module):
       features: output channels; kernel: size k of the k x k window.
       stride: step of the window; padding: ((top, bottom), (left, right)).
       groups: separate blocks of channels (ResNeXt's cardinality).
-      bias: whether a bias is added; init: of the kernel.
+      bias: whether a bias is added; kernel_init: of the kernel.
     """
 
     features: int
@@ -37,12 +38,12 @@ class Conv(nn.Module):
     padding: Padding | None = None
     groups: int = 1
     bias: bool = False
-    init: nn.initializers.Initializer = kaiming_normal
+    kernel_init: nn.initializers.Initializer = kaiming_normal
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (self.kernel, self.kernel, x.shape[-1] // self.groups, self.features)
-        kernel = self.param("kernel", self.init, shape, wide(x.dtype))
+        kernel = self.param("kernel", self.kernel_init, shape, wide(x.dtype))
         side = (self.kernel - 1) // 2
         padding = self.padding or ((side, side), (side, side))
         y = convolve(x, kernel.astype(x.dtype), (self.stride, self.stride), padding, self.groups)
@@ -59,7 +60,7 @@ def convolve(x: Array, kernel: Array, stride: Pair, padding: Padding, groups: in
     """
     if jax.default_backend() != "cpu":
         return plain_convolve(x, kernel, stride, padding, groups)
-    return canonical_convolve(*_equally_varying(x, kernel), stride, padding, groups)
+    return canonical_convolve(*equally_varying(x, kernel), stride, padding, groups)
 
 
 def plain_convolve(x: Array, kernel: Array, stride: Pair, padding: Padding, groups: int = 1) -> Array:
@@ -104,20 +105,3 @@ def _backward(stride, padding, groups, saved, g):
 
 
 canonical_convolve.defvjp(_forward, _backward)
-
-
-def _equally_varying(*arrays: Array) -> list[Array]:
-    """Inside `jax.shard_map` marks all arrays as varying over the same mesh axes.
-
-    JAX does so for its own operations; a custom rule would be refused the device-dependent gradient of a
-    kernel that is the same on all devices.
-    """
-    axes = [_varying_axes(a) for a in arrays]
-    union = frozenset().union(*axes)
-    return [lax.pcast(a, tuple(union - own), to="varying") if union - own else a
-            for a, own in zip(arrays, axes)]
-
-
-def _varying_axes(x: Array) -> frozenset:
-    kind = jax.typeof(x)  # 0.10 calls it manual_axis_type.varying, other releases vma
-    return getattr(getattr(kind, "manual_axis_type", kind), "varying", getattr(kind, "vma", frozenset()))

@@ -16,16 +16,16 @@ class Dense(nn.Module):
 
     Attributes:
       features: output width; bias: whether a bias (starting at zero) is added.
-      init: of the kernel [d, features].
+      kernel_init: of the kernel [d, features].
     """
 
     features: int
     bias: bool = True
-    init: nn.initializers.Initializer = kaiming_normal
+    kernel_init: nn.initializers.Initializer = kaiming_normal
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        kernel = self.param("kernel", self.init, (x.shape[-1], self.features), wide(x.dtype))
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features), wide(x.dtype))
         y = x @ kernel.astype(x.dtype)
         if self.bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,), wide(x.dtype)).astype(x.dtype)

@@ -10,6 +10,7 @@ from flax import linen as nn
 from jax import Array, lax
 
 from ltjax.layers.precision import wide
+from ltjax.layers.varying import replicated
 
 Moments = tuple[Array, Array, Array]
 
@@ -27,7 +28,7 @@ class BatchNorm(nn.Module):
 
     Attributes:
       groups: parts of the global batch; a multiple or a divisor of the device count.
-      axis: mesh axis of `jax.shard_map` that training runs under; None for a batch that is not shared.
+      axis: mesh axis of `jax.shard_map` that the batch is shared over; None if every device has all its rows.
       momentum: share of the old running statistics that stays (PyTorch's momentum is 1 minus this).
       epsilon: added to the variance.
       dtype: of the output; None for that of the input.
@@ -130,6 +131,6 @@ def _over_groups(count: Array, mean: Array, var: Array, old: tuple[Array, Array]
     """Mean over the groups that have rows of (mean, variance), the same on all devices; `old` if none has."""
     full = (count > 0).astype(mean.dtype)
     sums = lax.stop_gradient(((full * mean).sum(0), (full * var).sum(0), full.sum()))
-    total_mean, total_var, number = sums if axis is None else lax.psum(sums, axis)
+    total_mean, total_var, number = map(replicated, sums) if axis is None else lax.psum(sums, axis)
     return [jnp.where(number > 0, (total / jnp.maximum(number, 1)).astype(before.dtype), before)
             for total, before in zip((total_mean, total_var), old)]

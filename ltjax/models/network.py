@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import jax
@@ -11,7 +12,10 @@ from jax import Array
 
 
 class Network(nn.Module):
-    """Features from the trunk, outputs from the head; parameters under `trunk/` and `head/`."""
+    """Features from the trunk, outputs from the head; parameters under `trunk/` and `head/`.
+
+    A head that normalises by batches names `mask` beside `train` in its call, others need not.
+    """
 
     trunk: nn.Module
     head: nn.Module
@@ -19,7 +23,9 @@ class Network(nn.Module):
     def __call__(self, x: Array, *, train: bool = False, mask: Array | None = None) -> dict[str, Array]:
         """Outputs of the batch `x`; `train=True` normalises by the batch, rows with `mask` 0 not counted."""
         features = self.trunk(x, train=train, mask=mask)
-        return {"features": features, **self.head(features, train=train)}
+        wanted = inspect.signature(type(self.head).__call__).parameters
+        extra = {"mask": mask} if "mask" in wanted else {}
+        return {"features": features, **self.head(features, train=train, **extra)}
 
 
 def init_network(
@@ -27,7 +33,7 @@ def init_network(
 ) -> tuple[dict, dict]:
     """Initial (parameters, model state) of a network.
 
-    The initialiser is compiled without optimisation: it runs once, and its random numbers are the same.
+    The initialiser is compiled without optimisation, since it runs only once.
 
     Args:
       shape: of a batch of inputs, such as (1, 32, 32, 3); the batch's size does not matter.
