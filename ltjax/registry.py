@@ -171,7 +171,8 @@ def check_type(where: str, value: Any, default: Any) -> Any:
         value = float(value) if ok else value
         ok = ok and not math.isnan(value)
     elif isinstance(default, str):
-        ok, want = isinstance(value, str), "text"
+        ok = isinstance(value, str) or (isinstance(value, Mapping) and "name" in value)
+        want = "text"
     elif isinstance(default, list | tuple):
         ok, want = isinstance(value, list | tuple), "a list"
         value = tuple(value) if ok else value

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ltjax.analysis.runs import Run
+from ltjax.analysis.runs import Run, Runs, printable
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,32 @@ def group_runs(runs: Iterable[Run]) -> list[Group]:
     return groups
 
 
+def by_data(runs: Iterable[Run]) -> dict[str, Runs]:
+    """Runs apart by data set (name and class counts), under a title each: one table per data set.
+
+    What `find_runs` left out is told with the first.
+    """
+    parts: dict[tuple, list[Run]] = {}
+    for run in runs:
+        parts.setdefault((run.setting("data", "name"), tuple(run.counts.tolist())), []).append(run)
+    named: dict[str, Runs] = {}
+    for members in parts.values():
+        run = members[0]
+        told = [f"{key} {run.setting('data', key)}" for key in ("profile", "ir") if run.setting("data", key)]
+        title = ", ".join([printable(run.setting("data", "name") or "data"), *map(printable, told)])
+        n = sum(known.split(" #")[0] == title for known in named)
+        named[f"{title} #{n + 1}" if n else title] = Runs(members)
+    if isinstance(runs, Runs) and named:
+        first = next(iter(named.values()))
+        first.unfinished, first.unreadable = runs.unfinished, runs.unreadable
+    return named
+
+
 def mismatches(group: Group, reference: Group) -> list[str]:
     """What keeps a group from a fair comparison with the reference, in words; empty where all is equal.
 
-    Training rows are compared seed by seed where both have the seed, then test counts, epochs, batch, model,
-    augmentation and evaluation.
+    Training rows are compared seed by seed where both have the seed; then test counts and the settings that
+    a fair table holds equal.
     """
     found = []
     theirs = {run.seed: run.split.get("train_sha256") for run in reference.runs}
@@ -81,8 +102,10 @@ def _compared() -> dict[str, Callable[[Run], Any]]:
     return {
         "test counts": lambda run: run.split.get("test_counts"),
         "epochs": lambda run: run.setting("optim", "epochs"),
-        "batch": lambda run: run.setting("optim", "batch", "batch_size") or run.setting("data", "batch"),
+        "batch": lambda run: run.setting("optim", "batch"),
         "model": lambda run: run.config.get("model"),
         "augmentation": lambda run: run.setting("data", "augment"),
-        "evaluation options": lambda run: run.config.get("eval"),
+        "shot groups": lambda run: run.thresholds,
+        "calibration bins": lambda run: run.setting("eval", "bins"),
+        "choice of the epoch": lambda run: run.setting("eval", "select"),
     }

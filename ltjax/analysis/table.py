@@ -167,6 +167,8 @@ def _conditions(group: Group) -> list[str]:
         told.append(f"{group.label}: numbers after the post-hoc rule {names}.")
     if any(rule.get(name) is not None for rule in rules for name in ("target_log_prior", "target_prior")):
         told.append(f"{group.label} knows the class prior of the test set.")
+    if group.first.setting("eval", "force"):
+        told.append(f"{group.label}: a check against adjusting for the class prior twice was overridden.")
     if any(mapping(run.config).get("extended_from") or mapping(run.env).get("extended_from")
            for run in group.runs):
         told.append(f"{group.label} goes on from an earlier run with a shorter budget.")
@@ -209,7 +211,8 @@ def _titles(reference: Group) -> dict[str, str]:
 
 def _legend(reference: Group, base: Group | None, sort: str, level: float) -> list[str]:
     """How to read the numbers, in sentences."""
-    many, few = reference.first.thresholds
+    run = reference.first
+    many, few = run.thresholds
     lines = ["Accuracies and ECE in percent; mean ± sample standard deviation over seeds, '-' where one seed "
              "gives no spread, '–' where there is nothing to measure."]
     if base is not None:
@@ -217,11 +220,13 @@ def _legend(reference: Group, base: Group | None, sort: str, level: float) -> li
                      "t-interval of its mean in brackets; an interval that contains zero is no proof of "
                      "equality, and the intervals are not corrected for the number of rows.")
     lines.append(f"many: more than {many:g} training examples, few: fewer than {few:g}, medium: between.")
-    ece = mapping(reference.first.metrics.get("ece"))
-    n = number(reference.first.metrics.get("n"))
+    ece = mapping(run.metrics.get("ece"))
+    n = number(run.metrics.get("n"))
     if ece.get("bins") and n:
         lines.append(f"ECE over {ece['bins']} bins ({str(ece.get('binning', '')).replace('_', ' ')}) and "
-                     f"{n:g} test examples. Sorted by {sort}.")
-    else:
-        lines.append(f"Sorted by {sort}.")
+                     f"{n:g} test examples.")
+    best = run.setting("eval", "select") == "best_val"
+    chosen = "epoch chosen on validation data" if best else "last epoch"
+    lines.append(f"Numbers of the {chosen} of {run.setting('optim', 'epochs') or 'an unknown number'}. "
+                 f"Sorted by {sort}.")
     return lines

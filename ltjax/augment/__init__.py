@@ -1,4 +1,4 @@
-"""Augmentations of one image: `augment(options) -> (key, image) -> image`; the step maps them over the batch."""
+"""Augmentations: `augment(options) -> (key, image) -> image` for one image; the step maps them over rows."""
 
 from ltjax.namespace import offer
 

@@ -1,4 +1,4 @@
-"""Rules applied after training: `(outputs, *, stats, target_log_prior=None, options) -> logits`, NumPy in float64.
+"""Rules after training: `(outputs, *, stats, target_log_prior=None, options) -> logits`, NumPy float64.
 
 A rule with the meta `fit` is fitted first, on the split that `fit_on` names, and then takes `params`.
 """

@@ -8,6 +8,7 @@ from jax import lax
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from ltjax.layers.varying import varying_axes
 from ltjax.registry import ConfigError
 
 AXIS = "data"
@@ -66,7 +67,7 @@ def varying(tree):
     Without it the gradient with respect to a replicated value arrives already summed, silently.
     """
     def mark(x):
-        return x if AXIS in jax.typeof(x).vma else lax.pcast(x, AXIS, to="varying")
+        return x if AXIS in varying_axes(x) else lax.pcast(x, AXIS, to="varying")
 
     return jax.tree.map(mark, tree)
 

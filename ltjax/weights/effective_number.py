@@ -15,6 +15,6 @@ def effective_number(*, stats, beta=0.9999):
     Args:
       stats: n, class counts of the training split.
       beta: 0 gives ones, towards 1 the weights tend to 1/n.
-    Reference: Cui et al. 2019, arXiv:1901.05555, equation 8; deferred (`after`) it is Cao et al. 2019.
+    Reference: Cui et al. 2019, arXiv:1901.05555, section 4; deferred (`after`) it is Cao et al. 2019.
     """
     return priors.mean_one(1 / priors.effective_number(stats.counts, beta))

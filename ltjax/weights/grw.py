@@ -14,6 +14,6 @@ def grw(*, stats, rho=1.2):
     Args:
       stats: class counts of the training split, the prior is n / N.
       rho: exponent; 1.2 with a dot-product head, 1.5 with a cosine head.
-    Reference: Zhang et al. 2021, arXiv:2103.16370, section 4.3.
+    Reference: Zhang et al. 2021, arXiv:2103.16370.
     """
     return mean_one(stats.prior**-rho)
