@@ -54,7 +54,7 @@ class ProjectorHead(nn.Module):
         project = Projection(self.width, self.hidden, self.norm, self.norm_groups, name="projection")
         out["projection"] = project(h, train=train, mask=mask)
         if self.prototypes:
-            kernel = self.get_variable("params", "kernel").astype(h.dtype)
+            kernel: Array = self.get_variable("params", "kernel").astype(h.dtype)
             rows = kernel.T[:len(out["classifier"])]
             embed = Projection(self.width, self.hidden, self.norm, axis=None, name="prototypes")
             out["prototypes"] = embed(rows, train=train)

@@ -81,7 +81,8 @@ def test_linear_without_bias_and_with_extra_columns(features):
 @pytest.mark.parametrize(("init", "deviation", "largest"), [
     ("kaiming_normal", np.sqrt(2 / 400), 1.0), ("kaiming_uniform", np.sqrt(1 / 1200), 0.05), ("zeros", 0, 0)])
 def test_the_linear_kernel_starts_as_its_option_says_and_the_bias_at_zero(init, deviation, largest):
-    params = build({"name": "linear", "init": init}, 200).init(jax.random.key(0), jnp.zeros((1, 400)))["params"]
+    head = build({"name": "linear", "init": init}, classes=200)
+    params = head.init(jax.random.key(0), jnp.zeros((1, 400)))["params"]
     np.testing.assert_allclose(params["kernel"].std(), deviation, rtol=0.02)
     assert jnp.abs(params["kernel"]).max() <= largest
     assert not params["bias"].any()
@@ -102,7 +103,7 @@ def test_scaled_multiplies_bias_and_product_and_starts_as_the_linear_head(featur
     again = features @ out["classifier"].T + out["classifier_bias"][None]
     np.testing.assert_allclose(out["logits"], again, rtol=1e-5, atol=1e-5)
 
-    linear, scaled = (build(name).init(jax.random.key(3), features)["params"] for name in ("linear", "scaled"))
+    linear, scaled = (build(n).init(jax.random.key(3), features)["params"] for n in ("linear", "scaled"))
     assert not (scaled.pop("scale") - 1).any()
     jax.tree.map(np.testing.assert_array_equal, scaled, linear)
 
@@ -146,7 +147,8 @@ def test_the_projector_leaves_the_classifier_where_it_is_and_projects_on_the_sph
     p = jax.tree.map(np.asarray, p["projection"])
     hidden = np.maximum(np.asarray(features) @ p["dense1"]["kernel"] + p["dense1"]["bias"], 0)
     u = hidden @ p["dense2"]["kernel"] + p["dense2"]["bias"]
-    np.testing.assert_allclose(out["projection"], u / np.linalg.norm(u, axis=1)[:, None], rtol=1e-5, atol=1e-6)
+    u /= np.linalg.norm(u, axis=1, keepdims=True)
+    np.testing.assert_allclose(out["projection"], u, rtol=1e-5, atol=1e-6)
     assert "prototypes" not in out
 
 
@@ -161,7 +163,8 @@ class Flat(nn.Module):
 @pytest.mark.parametrize("devices", [1, 8])
 def test_projection_and_prototypes_normalise_by_the_batch_without_masked_rows(devices):
     """One training pass against the formula; the statistics come out the same on all devices."""
-    net = Network(Flat(), build({"name": "projector", "head": "cosine", "norm": True, "prototypes": True, "width": 3}))
+    spec = {"name": "projector", "head": "cosine", "norm": True, "prototypes": True, "width": 3, "hidden": 16}
+    net = Network(Flat(), build(spec))
     params, state = init_network(net, jax.random.key(0), (1, WIDTH))
     x = jax.random.normal(jax.random.key(1), (16, WIDTH))
     mask = jnp.ones(16).at[jnp.asarray([2, 9])].set(0)
