@@ -23,8 +23,8 @@ def shot_metrics(case):
 def calibration(case):
     z, y = case.array("logits"), case.ints("labels")
     gradient = lambda rows: jax.grad(lambda logits: rows(logits, y).mean())(z)
-    found = metrics.calibration(case.numbers("logits"), ints(case, "labels"), counts=case.inputs["train_counts"],
-                                num_bins=case.params["num_bins"])
+    found = metrics.calibration(case.numbers("logits"), ints(case, "labels"),
+                                counts=case.inputs["train_counts"], num_bins=case.params["num_bins"])
     return {**found, "grad_logits_nll": gradient(nll_rows), "grad_logits_brier": gradient(brier_rows)}
 
 
