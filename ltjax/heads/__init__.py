@@ -1,1 +1,1 @@
-
+"""Heads (features -> outputs): classifiers, one file each."""
