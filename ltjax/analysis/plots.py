@@ -59,7 +59,7 @@ def class_counts(run: Run) -> Figure:
     if len(x) <= 60:
         axes.bar(x, np.maximum(counts, 0.5), width=0.75, color=PALETTE[0], label="training examples")
     else:
-        axes.fill_between(x, 0.5, np.maximum(counts, 0.5), step="mid", color=PALETTE[0], alpha=0.85,
+        axes.fill_between(x, 0.5, np.maximum(counts, 0.5), step="mid", color=PALETTE[0],
                           linewidth=0, label="training examples")
     axes.set_yscale("log")
     axes.set_ylim(0.7, counts.max() * 2.2)
@@ -83,7 +83,7 @@ def class_accuracy(groups: Sequence[Group]) -> Figure:
 
     Classes of equal frequency are averaged, with more than `MOST_POINTS` frequencies also similar ones.
     """
-    figure = new_figure(WIDTH, 3.9)
+    figure = new_figure(WIDTH, 5.2)
     axes = figure.subplots()
     shown = looks(groups)
     for i, (group, look) in enumerate(shown):
@@ -112,7 +112,8 @@ def class_accuracy(groups: Sequence[Group]) -> Figure:
 def learning_curves(groups: Sequence[Group]) -> Figure:
     """Training and, where there is any, validation over epochs: mean over seeds, band of one sd."""
     known = [name for name, (kind, key, _) in CURVES.items()
-             if any(number(row.get(key)) is not None for g in groups for r in g.runs for row in _rows(r, kind))]
+             if any(number(row.get(key)) is not None
+                    for group in groups for run in group.runs for row in _rows(run, kind))]
     names = known or list(CURVES)[:1]
     height = 2.7 * ((len(names) + 1) // 2) + 0.4
     figure = new_figure(WIDTH, height)
@@ -153,8 +154,9 @@ def dots(table: Table) -> Figure:
                 continue
             color = INK if row.label == table.baseline else PALETTE[0]
             if score.low is not None and score.high is not None:
-                axes.plot([100 * max(score.low, 0), 100 * min(score.high, 1)], [place, place], color=color,
-                          linewidth=2.2, alpha=0.45, solid_capstyle="butt")
+                bounds = [100 * max(score.low, 0), 100 * min(score.high, 1)]
+                axes.plot(bounds, [place, place], color=color, linewidth=2.2, alpha=0.45,
+                          solid_capstyle="butt")
             seeds = [100 * value for value in row.values[name].values()]
             axes.plot(seeds, [place] * len(seeds), "o", color=color, markersize=2.8, alpha=0.55)
             axes.plot([100 * score.mean], [place], "o", color=color, markersize=6.5, label=row.label,
@@ -180,7 +182,7 @@ def _shade_ranks(axes: Axes, run: Run) -> None:
             continue
         end = start + len(members)
         if shade:
-            axes.axvspan(start - 0.5, end - 0.5, color=MUTED, alpha=0.08 * shade, linewidth=0)
+            axes.axvspan(start - 0.5, end - 0.5, color=MUTED, alpha=0.09 * shade, linewidth=0, zorder=0)
         axes.text((start + end - 1) / 2, 0.97, f"{name}\n{len(members)}", ha="center", va="top", color=INK,
                   fontsize=9, transform=axes.get_xaxis_transform())
         start = end

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,7 +27,8 @@ MOST_CELLS = 120
 """More classes are joined with neighbours in frequency."""
 
 
-class Bins(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Bins:
     """Confidence bins summed over seeds; `confidence` and `accuracy` are NaN where a bin is empty."""
 
     count: np.ndarray
@@ -61,6 +63,7 @@ def reliability(groups: Sequence[Group]) -> Figure:
     rows = -(-len(found) // 7) or 1
     columns = -(-len(found) // rows) or 1
     figure = new_figure(max(2.4 * columns, 12.0 if columns > 3 else 0.0), 3.0 * rows)
+    top = max((float((bins.count / bins.count.sum()).max()) for _, bins in found), default=1.0)
     parts = figure.subfigures(rows, columns, squeeze=False).flat
     for i, (part, (group, bins)) in enumerate(zip(parts, found)):
         upper, lower = part.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (4, 1)})
@@ -71,11 +74,12 @@ def reliability(groups: Sequence[Group]) -> Figure:
         upper.bar(middle[full], bins.accuracy[full], width=width, color=PALETTE[0], alpha=0.85)
         upper.bar(middle[full], (bins.confidence - bins.accuracy)[full], width=width,
                   bottom=bins.accuracy[full], color="none", edgecolor=PALETTE[1], linewidth=1.1, hatch="////")
-        upper.set(xlim=(0, 1), ylim=(0, 1), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        upper.set(xlim=(0, 1), ylim=(0, 1), yticks=(0, 0.5, 1), yticklabels=("0", ".5", "1"))
         ece = summary([v for run in group.runs if (v := COLUMNS["ece"].read(run)) is not None])
         upper.set_title(f"{group.label[:24]}\nECE {format_mean(ece, 100)}")
         lower.bar(middle, bins.count / bins.count.sum(), width=width, color=MUTED)
-        lower.set(ylim=(0, 1), yticks=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0", ".5", "1"))
+        lower.set(ylim=(0, top), yticks=(0, top), xticks=(0, 0.5, 1), xticklabels=("0", ".5", "1"))
+        lower.set_yticklabels(("0", f"{100 * top:.0f} %"))
         if i % columns == 0:
             upper.set_ylabel("accuracy")
             lower.set_ylabel("share")
@@ -100,7 +104,7 @@ def pooled_confusion(group: Group) -> np.ndarray | None:
 @drawn
 def confusion(group: Group) -> Figure:
     """Where the test examples of each class go: rows sum to 100 %, frequent classes first, seeds pooled."""
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import LinearSegmentedColormap, Normalize, PowerNorm
 
     figure = new_figure(4.4, 4.1)
     axes = figure.subplots()
@@ -112,13 +116,15 @@ def confusion(group: Group) -> Figure:
     joined = np.array([[counts[np.ix_(a, b)].sum() for b in blocks] for a in blocks])
     share = 100 * joined / np.maximum(joined.sum(axis=1, keepdims=True), 1e-300)
     clear = LinearSegmentedColormap.from_list("clear", [(*_rgb(PALETTE[0]), 0.0), (*_rgb(PALETTE[0]), 1.0)])
-    mesh = axes.pcolormesh(share, cmap=clear, vmin=0, vmax=100, rasterized=len(blocks) > 30)
+    crowded = len(blocks) > ANNOTATED  # small shares must be seen without numbers
+    norm = PowerNorm(0.5, 0, 100) if crowded else Normalize(0, 100)
+    mesh = axes.pcolormesh(share, cmap=clear, norm=norm, rasterized=len(blocks) > 30)
     axes.set_aspect("equal")
     axes.invert_yaxis()
     axes.grid(visible=False)
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.set_title(group.label[:48])
-    if len(blocks) <= ANNOTATED:
+    if not crowded:
         names = [group.first.class_names[k][:14] for k in order]
         middle = np.arange(len(order)) + 0.5
         axes.set_xticks(middle, names, rotation=40, ha="right")

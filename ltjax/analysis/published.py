@@ -82,22 +82,20 @@ def read_published(path: str | os.PathLike, **wanted: Any) -> list[Published]:
     return found
 
 
-def matching(published: Iterable[Published], group: Group) -> dict[str, Published]:
-    """Split -> the figure for this group: same method, data set, imbalance and profile; originals first."""
+def matching(published: Iterable[Published], group: Group) -> dict[str, tuple[Published, ...]]:
+    """Split -> figures for this group: same method, data set, imbalance and profile; originals first."""
     names = _names(group.first.label)
     setting = {
         "dataset": group.first.setting("data", "name"),
         "imbalance": group.first.setting("data", "ir", "imbalance"),
         "profile": group.first.setting("data", "profile"),
     }
-    found: dict[str, Published] = {}
+    found: dict[str, list[Published]] = {}
     for figure in published:
-        if not names & {_plain(figure.key), _plain(figure.method)} or not _fits(figure.setting, setting):
-            continue
-        old = found.get(figure.split)
-        if old is None or _original(figure) > _original(old):
-            found[figure.split] = figure
-    return found
+        if names & {_plain(figure.key), _plain(figure.method)} and _fits(figure.setting, setting):
+            found.setdefault(figure.split, []).append(figure)
+    return {split: tuple(sorted(figures, key=lambda figure: figure.setting.get("reported_by") != "original"))
+            for split, figures in found.items()}
 
 
 def _fits(row: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:
@@ -111,10 +109,6 @@ def _same(text: str, value: Any) -> bool:
         return float(text) == float(value)
     except (TypeError, ValueError):
         return _plain(text) == _plain(str(value))
-
-
-def _original(figure: Published) -> bool:
-    return figure.setting.get("reported_by") == "original"
 
 
 def _names(label: str) -> set[str]:

@@ -58,13 +58,23 @@ def cells(table: Table, row: MethodRow) -> list[str]:
         shown = format_difference(row.differences[column.name], column.scale, column.digits)
         texts.append("baseline" if row.label == table.baseline else shown)
     splits = published_splits(table)
-    texts += [f"{row.published[s].value:.1f}" if s in row.published else MISSING for s in splits]
+    texts += [published_text(row, split) for split in splits]
     return texts + ([sources(row)] if splits else [])
 
 
+def published_text(row: MethodRow, split: str) -> str:
+    """The first published figure of a row, the original's where there is one."""
+    return f"{row.published[split][0].value:.1f}" if split in row.published else MISSING
+
+
 def sources(row: MethodRow) -> str:
-    """Where the published figures of a row stand."""
-    return "; ".join(dict.fromkeys(figure.text for figure in row.published.values())) or MISSING
+    """Where the published figures of a row stand, and how far other reports of the same setting differ."""
+    told = list(dict.fromkeys(figures[0].text for figures in row.published.values()))
+    for split, figures in row.published.items():
+        if len(figures) > 1:
+            values = [figure.value for figure in figures]
+            told.append(f"{len(figures)} reports of {split}: {min(values):.1f} to {max(values):.1f}")
+    return "; ".join(told) or MISSING
 
 
 def terminal(table: Table, width: int | None = None) -> rich.table.Table:
@@ -118,7 +128,7 @@ def comma_separated(table: Table) -> str:
         for column in table.columns:
             d = row.differences[column.name]
             line += [d.mean, d.sd, d.low, d.high, d.n] if d else [None] * 5
-        line += [row.published[s].value / 100 if s in row.published else None for s in splits]
+        line += [row.published[s][0].value / 100 if s in row.published else None for s in splits]
         line += [_csv_text(sources(row)) if row.published else "",
                  _csv_text(" ".join(table.notes[mark - 1] for mark in row.marks))]
         writer.writerow(line)
@@ -133,8 +143,8 @@ def as_json(table: Table) -> str:
         "values": {name: {str(seed): v for seed, v in by_seed.items()}
                    for name, by_seed in row.values.items()},
         "differences": {name: d and d.as_dict() for name, d in row.differences.items()},
-        "published": {split: {"value": figure.value / 100, "source": figure.text}
-                      for split, figure in row.published.items()},
+        "published": {split: [{"value": figure.value / 100, "source": figure.text} for figure in figures]
+                      for split, figures in row.published.items()},
         "notes": list(row.marks),
     } for row in table.rows]
     whole = {"baseline": table.baseline, "sort": table.sort, "level": table.level,

@@ -94,15 +94,16 @@ def _figures(prefix: str, table: Table, groups: Sequence[Group]) -> list[dict[st
     drawn: list[tuple[str, str, Figure, str]] = [
         ("Accuracy by group", "Dot: mean over seeds; bar: its t-interval, cut at 0 and 100 %; small dots: "
          "single seeds; dotted line: the baseline. A hollow dot is a single seed.", plots.dots(table), ""),
-        ("Training examples per class", "Classes from frequent to rare on a logarithmic axis; shaded: the shot "
-         "groups with their number of classes.", plots.class_counts(groups[0].first), ""),
+        ("Training examples per class", "Classes from frequent to rare on a logarithmic axis; shaded: the "
+         "shot groups with their number of classes.", plots.class_counts(groups[0].first), ""),
         ("Accuracy along the tail", "Test accuracy of the classes against how often they were seen in "
          "training; mean over seeds, bars: one standard deviation; dotted lines bound the shot groups." + few,
          plots.class_accuracy(lines), ""),
     ]
     if any(run.train or run.val for group in lines for run in group.runs):
-        drawn.append(("Learning curves", "Mean over seeds, band: one standard deviation. The test set is read "
-                      "once, at the end, and therefore has no curve." + few, plots.learning_curves(lines), ""))
+        drawn.append(("Learning curves", "Mean over seeds, band: one standard deviation. The test set is "
+                      "read once, at the end, and therefore has no curve." + few,
+                      plots.learning_curves(lines), ""))
     if any(plots.pooled_bins(group) for group in lines):
         drawn.append(("Reliability", "Blue: accuracy in a bin of confidence; hatched: the gap to the mean "
                       "confidence; dotted: perfect calibration; below: share of the test examples." + few,

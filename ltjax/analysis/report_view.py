@@ -28,16 +28,20 @@ def part(table: Table, groups: Sequence[Group]) -> dict[str, Any]:
         "rows": [{"label": row.label, "marks": render.marks(row), "seeds": len(row.seeds),
                   "base": row.label == table.baseline, "cells": _cells(table, row)} for row in table.rows],
         "legend": table.legend,
+        "sources": [(row.label, render.sources(row)) for row in table.rows if row.published],
         "facts": list(_facts(groups, runs)),
         "runs": [_run(group.label, run) for group in groups for run in group.runs],
     }
 
 
-def _heads(table: Table) -> list[dict[str, Any]]:
+def _heads(table: Table) -> list[dict[str, str]]:
     heads = []
     for name in render.header(table)[2:]:
         short, _, more = name.partition(" (")
-        heads.append({"name": short, "more": more.rstrip(")"), "text": name == "source"})
+        if name.startswith("published"):
+            short, more = "paper", name.removeprefix("published ")
+        if name != "source":
+            heads.append({"name": short, "more": more.rstrip(")")})
     return heads
 
 
@@ -56,8 +60,7 @@ def _cells(table: Table, row: MethodRow) -> list[dict[str, str]]:
                            bounds=format_interval(d.low, d.high, column.scale, column.digits, signed=True),
                            style=("up" if better else "down") if d.excludes_zero else ""))
     splits = render.published_splits(table)
-    cells += [_cell(f"{row.published[s].value:.1f}" if s in row.published else MISSING) for s in splits]
-    return cells + ([_cell(render.sources(row), style="text")] if splits else [])
+    return cells + [_cell(render.published_text(row, split)) for split in splits]
 
 
 def _cell(text: str, spread: str = "", bounds: str = "", style: str = "") -> dict[str, str]:
@@ -136,7 +139,9 @@ def _duration(seconds: float | None) -> str:
         return MISSING
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _flat(value: Any) -> str:

@@ -58,7 +58,7 @@ class MethodRow:
     scores: Mapping[str, Summary]
     differences: Mapping[str, Paired | None]
     marks: tuple[int, ...]
-    published: Mapping[str, Published]
+    published: Mapping[str, tuple[Published, ...]]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def comparison(runs: Iterable[Run], *, baseline: str = "erm",
     if all(row.scores[sort].mean is None for row in rows):
         sort = "all"
     rows.sort(key=lambda row: _order(row, base, COLUMNS[sort]))
-    return Table(tuple(rows), tuple(COLUMNS.values()), _titles(reference), base and base.label, sort,
+    return Table(tuple(rows), tuple(COLUMNS.values()), _titles(reference), base.label if base else None, sort,
                  tuple(notes), tuple(_legend(reference, base, sort, level)), level)
 
 
@@ -224,7 +224,7 @@ def _legend(reference: Group, base: Group | None, sort: str, level: float) -> li
     n = number(run.metrics.get("n"))
     if ece.get("bins") and n:
         lines.append(f"ECE over {ece['bins']} bins ({str(ece.get('binning', '')).replace('_', ' ')}) and "
-                     f"{n:g} test examples.")
+                     f"{n:,.0f} test examples.")
     best = run.setting("eval", "select") == "best_val"
     chosen = "epoch chosen on validation data" if best else "last epoch"
     lines.append(f"Numbers of the {chosen} of {run.setting('optim', 'epochs') or 'an unknown number'}. "

@@ -158,7 +158,7 @@ def test_a_seed_that_stands_twice_counts_once_and_is_told(tmp_path):
     ({"batch": 64}, "other batch (64 against 32)"),
     ({"train_sha256": "others"}, "other training rows"),
     ({"config": {"model": {"name": "resnet32"}}}, "other model"),
-    ({"config": {"eval": {"groups": [50, 20]}}}, "other evaluation options"),
+    ({"config": {"eval": {"groups": [50, 20], "bins": 15}}}, "other shot groups"),
 ])
 def test_what_differs_between_two_groups_is_named(tmp_path, change, words):
     run_folder(tmp_path, "erm")
