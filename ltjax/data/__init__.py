@@ -16,8 +16,7 @@ labels and a function that reads rows, and the protocol, validation split, hashe
 
 The protocol stands in `longtail`: class counts of a profile, which rows are kept, validation rows taken from
 the long-tailed rows. Test sets stay as the source has them; `shifts` gives other test priors. Importing this
-package imports NumPy alone; scikit-learn, Pillow and TensorFlow Datasets are imported by the sources that need
-them.
+package imports NumPy alone; the sources that need scikit-learn, Pillow or TensorFlow Datasets import them.
 """
 
 from ltjax.data.base import Dataset, load, rows_sha256, split_record, validate

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ def open_arrays(path: Path, names: Iterable[str], optional: Iterable[str] = ()) 
     for name in [*names, *optional]:
         file = Path(f"{prefix}{name}.npy")
         if file.is_file():
-            arrays[name] = _checked(file, name, lambda file=file: np.load(file, "r", allow_pickle=False))
+            with reading(file, name):
+                arrays[name] = np.load(file, "r", allow_pickle=False)
         elif name not in optional:
             raise FileNotFoundError(f"{file}: is missing. Save the array there with numpy.save.")
     return arrays
@@ -35,23 +37,41 @@ def open_arrays(path: Path, names: Iterable[str], optional: Iterable[str] = ()) 
 def _from_npz(path: Path, names: list[str], optional: list[str]) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file. Save the arrays there with numpy.savez.")
-    try:
-        file = np.load(path, allow_pickle=False)
-    except Exception as error:
-        raise ConfigError(f"{path}: is not a readable .npz file ({error}).") from error
-    with file:
+    with open_npz(path) as file:
         missing = [name for name in names if name not in file.files]
         if missing:
             raise ConfigError(f"{path}: has no array {missing[0]!r}. It holds {', '.join(file.files)}; "
                               f"needed are {', '.join(names)}.")
         present = [name for name in [*names, *optional] if name in file.files]
-        return {name: _checked(path, name, lambda name=name: file[name]) for name in present}
+        arrays = {}
+        for name in present:
+            with reading(path, name):
+                arrays[name] = file[name]
+        return arrays
 
 
-def _checked(path: Path, name: str, load) -> np.ndarray:
+@contextmanager
+def open_npz(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """An open .npz file, closed whatever happens; pickles in it are never read."""
+    with path.open("rb") as handle:
+        try:
+            file = np.load(handle, allow_pickle=False)
+        except Exception as error:
+            raise ConfigError(f"{path}: is damaged or not an .npz file ({error}). Save or copy it "
+                              "again.") from error
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ConfigError(f"{path}: holds a single array, not an .npz file. Save it with numpy.savez.")
+        with file:
+            yield file
+
+
+@contextmanager
+def reading(path: Path, name: str) -> Iterator[None]:
+    """Turns what goes wrong while an array is read into one sentence that names it."""
     try:
-        return load()
+        yield
     except Exception as error:
-        reason = "holds Python objects, and pickles are never read" if "pickle" in str(error) else str(error)
+        pickled = any(word in str(error) for word in ("pickle", "Python objects"))
+        reason = "it holds Python objects, and pickles are never read" if pickled else str(error)
         raise ConfigError(f"{path}: array {name!r} cannot be read: {reason}. Save it as plain numbers of one "
                           "shape (names: fixed-width text).") from error

@@ -80,8 +80,11 @@ def assemble(name: str, *, train: Pool, test: Pool, protocol: Protocol, class_na
 
 def standardized(dataset: Dataset) -> Dataset:
     """The data set with mean and std per channel from its training rows; a constant channel keeps std 1."""
-    x = dataset.train["x"].reshape(-1, dataset.train["x"].shape[-1])
-    mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+    x = dataset.train["x"]
+    axes = tuple(range(x.ndim - 1))
+    mean = x.mean(axis=axes, dtype=np.float64)
+    squares = sum(((part - mean) ** 2).sum(axis=axes) for part in np.array_split(x, -(-len(x) // 1024)))
+    std = np.sqrt(squares / (x.size // x.shape[-1]))
     std = np.where(std > 0, std, dataset.scale)
     return validate(replace(dataset, mean=tuple((mean / dataset.scale).tolist()),
                             std=tuple((std / dataset.scale).tolist())))

@@ -73,7 +73,7 @@ def _read(root: Path, name: str, split: str) -> Pool:
         source = tfds.data_source(name, data_dir=root, split=split, download=False,
                                   decoders={"image": tfds.decode.SkipDecoding()})
     except Exception as error:
-        raise ConfigError(f"TensorFlow Datasets cannot open {name} in {root} ({error}). Prepare it again: "
+        raise ConfigError(f"TensorFlow Datasets cannot open {name} in {root} ({_line(error)}). Prepare it again: "
                           f"{prepare_command(name.split(':')[0], str(root))}") from error
     label, encoded, ids = [], [], []
     for first in range(0, len(source), CHUNK):
@@ -88,6 +88,11 @@ def _read(root: Path, name: str, split: str) -> Pool:
         return np.stack([_decode(encoded[k]) for k in order[rows]])
 
     return Pool(np.array(label, np.int32)[order], images, index=None if index is None else index[order])
+
+
+def _line(error: Exception) -> str:
+    """The first line of what another library says."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _official_rows(ids: list[Any]) -> np.ndarray | None:

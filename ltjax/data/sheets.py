@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from ltjax.data.arrays import open_npz, reading
 from ltjax.data.pool import Pool
 from ltjax.registry import ConfigError
 
 CODEC = "webp-sheets"
-PICKLED = "holds pickled objects, which are never read"
 
 
 def has_pack(root: Path, name: str) -> bool:
@@ -58,7 +58,7 @@ class _Split:
     """One split of a pack: arrays at once, images when they are asked for."""
 
     def __init__(self, root: Path, entry: dict[str, Any], shape: tuple[int, int, int], verify: bool):
-        self.paths = [root / _plain(name, root) for name in entry["files"]]
+        self.paths = [_file(root, name) for name in entry["files"]]
         self.rows, self.shape, self.verify = int(entry["shape"][0]), shape, verify
         self.sha256, self.labels_sha256 = entry["sha256"], entry["labels_sha256"]
         others = set(entry.get("other_arrays", ()))
@@ -66,12 +66,24 @@ class _Split:
         if stored not in (shape, shape[:2]) or (stored == shape[:2] and shape[2] != 1):
             raise ConfigError(f"{self.paths[0]}: images of shape {stored} were recorded, expected {shape}.")
         wanted = {"labels", "order"} | (others & {"official_index", "rank", "exact"})
-        self.arrays = _load(self.paths[0], wanted)
+        self.arrays = self._load(wanted)
         for key, array in self.arrays.items():
             if array.shape != (self.rows,):
                 raise ConfigError(f"{self.paths[0]}: {key} has shape {array.shape}, expected ({self.rows},).")
         if verify:
             _compare(self.paths[0], "labels", self.arrays["labels"], self.labels_sha256)
+
+    def _load(self, keys: set[str]) -> dict[str, np.ndarray]:
+        path = self.paths[0]
+        with open_npz(path) as file:
+            missing = sorted(keys - set(file.files))
+            if missing:
+                raise ConfigError(f"{path}: has no array {missing[0]!r}, which the description names.")
+            arrays = {}
+            for key in sorted(keys):
+                with reading(path, key):
+                    arrays[key] = file[key]
+            return arrays
 
     @property
     def inexact(self) -> int:
@@ -91,9 +103,11 @@ class _Split:
         if not np.array_equal(np.bincount(order, minlength=self.rows), np.ones(self.rows)):
             raise ConfigError(f"{self.paths[0]}: order is not a permutation of {self.rows} images.")
         for path in self.paths:
-            with _open(path) as file:
+            with open_npz(path) as file:
                 for key in sorted(key for key in file.files if key.startswith("webp_")):
-                    sheet = _decode(path, key, file[key])
+                    with reading(path, key):
+                        data = file[key]
+                    sheet = _decode(path, key, data)
                     tiles = sheet.reshape(-1, height, width, 3) if sheet.shape[1] == width else sheet[:0]
                     if not len(tiles) or k + len(tiles) > self.rows:
                         raise ConfigError(f"{path}: sheet {key} of shape {sheet.shape} does not fit.")
@@ -106,30 +120,14 @@ class _Split:
         return images
 
 
-def _plain(name: Any, root: Path) -> str:
+def _file(root: Path, name: Any) -> Path:
+    """A file that the description names: in this folder, and there."""
     if not isinstance(name, str) or Path(name).name != name or not name.endswith(".npz"):
         raise ConfigError(f"{root}: the pack names the file {name!r}. Accepted: plain names ending in .npz.")
-    return name
-
-
-def _open(path: Path):
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: is missing, but the pack's description names it. Copy it there.")
-    try:
-        return np.load(path, allow_pickle=False)
-    except Exception as error:
-        raise ConfigError(f"{path}: is damaged or not an .npz file ({error}). Copy it again.") from error
-
-
-def _load(path: Path, keys: set[str]) -> dict[str, np.ndarray]:
-    with _open(path) as file:
-        missing = sorted(keys - set(file.files))
-        if missing:
-            raise ConfigError(f"{path}: has no array {missing[0]!r}, which the pack's description promises.")
-        try:
-            return {key: file[key] for key in sorted(keys)}
-        except ValueError as error:
-            raise ConfigError(f"{path}: {PICKLED} ({error}).") from error
+    if not (root / name).is_file():
+        raise FileNotFoundError(f"{root / name}: is missing, but the pack's description names it. "
+                                "Copy it there.")
+    return root / name
 
 
 def _decode(path: Path, key: str, data: np.ndarray) -> np.ndarray:
