@@ -133,5 +133,5 @@ def _lead(runs: Runs) -> str:
     seeds = sorted({run.seed for run in runs})
     return (f"{len(runs)} finished run{'s' if len(runs) > 1 else ''}, {configurations} "
             f"configuration{'s' if configurations > 1 else ''}, seeds {', '.join(map(str, seeds[:12]))}"
-            f"{' …' if len(seeds) > 12 else ''}. All numbers come from the run folders listed at the end of "
-            "each section; nothing was copied by hand.")
+            f"{' …' if len(seeds) > 12 else ''}. Every number of ours comes from the run folders listed at "
+            "the end of its section.")

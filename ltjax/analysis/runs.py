@@ -96,8 +96,10 @@ class Runs(list[Run]):
 
     def __init__(self, runs: Iterable[Run] = (), unfinished: Iterable[Path] = (),
                  unreadable: Iterable[tuple[Path, str]] = ()):
-        super().__init__(runs)
-        self.unfinished, self.unreadable = list(unfinished), list(unreadable)
+        given = list(runs)
+        super().__init__(run for run in given if run.done)
+        self.unfinished = [*unfinished, *(run.path for run in given if not run.done)]
+        self.unreadable = list(unreadable)
 
     @property
     def notes(self) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ltjax.analysis import render
 from ltjax.analysis.groups import Group, group_runs, mismatches, same_test_set
 from ltjax.analysis.published import Published, matching
-from ltjax.analysis.runs import Run, mapping, number
+from ltjax.analysis.runs import Run, Runs, mapping, number
 from ltjax.analysis.stats import LEVEL, Paired, Summary, paired_difference, summary
 
 if TYPE_CHECKING:
@@ -104,11 +104,12 @@ def comparison(runs: Iterable[Run], *, baseline: str = "erm",
     """
     if sort not in COLUMNS:
         raise ValueError(f"sort={sort!r} is not a column of the table. Known: {', '.join(COLUMNS)}.")
+    runs = runs if isinstance(runs, Runs) else Runs(runs)
     groups = group_runs(runs)
     if not groups:
         raise ValueError("There is no finished run to compare. Train at least one with `ltjax train`.")
     base = _baseline(groups, baseline)
-    notes = list(getattr(runs, "notes", ()))
+    notes = list(runs.notes)
     if base is None:
         notes.append(f"No run is labelled {baseline!r}: differences to a baseline are not shown.")
     reference = base or groups[0]
@@ -119,8 +120,12 @@ def comparison(runs: Iterable[Run], *, baseline: str = "erm",
     if all(row.scores[sort].mean is None for row in rows):
         sort = "all"
     rows.sort(key=lambda row: _order(row, base, COLUMNS[sort]))
+    legend = _legend(reference, base, sort, level)
+    if any(row.published for row in rows):
+        legend.append("Published figures are in percent and of their papers' own settings, which the sources "
+                      "name; they are no part of the comparison.")
     return Table(tuple(rows), tuple(COLUMNS.values()), _titles(reference), base.label if base else None, sort,
-                 tuple(notes), tuple(_legend(reference, base, sort, level)), level)
+                 tuple(notes), tuple(legend), level)
 
 
 def _row(group: Group, reference: Group, base: Group | None, figures: list[Published] | None,
@@ -138,8 +143,8 @@ def _row(group: Group, reference: Group, base: Group | None, figures: list[Publi
         if not common:
             told.append(f"{group.label} and {base.label} have no seed in common: no paired difference.")
         elif len(common) < len(group.seeds):
-            told.append(f"{group.label}: the difference is paired over the {len(common)} common seeds "
-                        f"{', '.join(map(str, common))} only.")
+            told.append(f"{group.label}: the difference is paired over the seeds in common only: "
+                        f"{', '.join(map(str, common))}.")
         differences = {name: _paired(_values(base, column), values[name], level)
                        for name, column in COLUMNS.items()}
     elif group is not reference and not comparable:

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from ltjax.analysis import comparison, find_runs
+from ltjax.analysis import comparison, find_runs, load_run
 from ltjax.analysis.groups import by_data
 from ltjax.analysis.published import read_published
 from tests.analysis.factory import run_folder
@@ -105,7 +105,7 @@ def test_seeds_without_a_partner_are_told(tmp_path):
     rows = {row.label: row for row in table.rows}
     assert rows["ldam"].differences["all"].n == 1
     assert rows["focal"].differences["all"] is None
-    assert "ldam: the difference is paired over the 1 common seeds 1 only." in table.notes
+    assert "ldam: the difference is paired over the seeds in common only: 1." in table.notes
     assert "focal and erm have no seed in common: no paired difference." in table.notes
 
 
@@ -119,6 +119,14 @@ def test_a_missing_baseline_and_unfinished_runs_are_told(tmp_path):
     assert "Δ" not in table.markdown()
     with pytest.raises(ValueError, match="no finished run"):
         comparison([])
+
+
+def test_an_unfinished_run_given_by_hand_is_left_out_and_told(tmp_path):
+    done = load_run(run_folder(tmp_path, "erm"))
+    waiting = load_run(run_folder(tmp_path, "focal", done=False), unfinished=True)
+    table = comparison([done, waiting])
+    assert [row.label for row in table.rows] == ["erm"]
+    assert "1 unfinished run was left out" in table.notes[0]
 
 
 def test_post_hoc_rules_known_test_priors_and_overridden_guards_are_told(tmp_path):
@@ -193,6 +201,7 @@ def test_published_figures_stand_beside_with_their_source(tmp_path):
     assert "all" not in ldam.published
     text = table.markdown()
     assert "| published all | published few | source |" in text
+    assert "no part of the comparison" in text
     assert "B (2020), Table 1; 2 reports of all: 38.3 to 39.9" in text
     row = next(csv.DictReader(io.StringIO(table.csv())))
     assert float(row["published_all"]) == pytest.approx(0.399)
