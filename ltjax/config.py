@@ -24,7 +24,7 @@ OPEN = ("data", "model", "method")
 LIBRARY: dict[str, dict[str, Any]] = {
     "optim": dict(
         epochs=100, batch=128, name="sgd", lr=0.1, momentum=0.9, nesterov=False, weight_decay=2e-4, decay=".*",
-        groups=(), accumulate=1, clip=0.0, schedule={"name": "steps"},
+        groups=(), accumulate=1, clip=0.0, schedule={"name": "steps", "warmup": 0.025},
     ),
     "eval": dict(
         every_epochs=1, batch=512, groups=(100, 20), bins=15, shifts=(), select="last", posthoc=(), force=False,

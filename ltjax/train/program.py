@@ -83,10 +83,13 @@ class Program:
         shared = {k: v for k, v in feed.items() if k not in PER_SEED}
         return self.run(state, log, mapped, shared, jnp.int32(count), data)
 
-    def empty_log(self, names, dtype) -> dict[str, jax.Array]:
-        """Zero sums for every log row of a chunk."""
+    def empty_log(self, names, dtype, open_row=None) -> dict[str, jax.Array]:
+        """Sums for every log row of a chunk: zero, but for the first row those of a row that is still open."""
         shape = (self.seeds, self.log_rows) if self.seeds > 1 else (self.log_rows,)
-        return jax.device_put({name: jnp.zeros(shape, dtype) for name in names}, replicated(self.mesh))
+        zeros = {name: jnp.zeros(shape, dtype) for name in names}
+        if open_row is not None:
+            zeros = {name: a.at[..., 0].set(open_row[name]) for name, a in zeros.items()}
+        return jax.device_put(zeros, replicated(self.mesh))
 
     def metric_names(self, state, feed, data) -> list[str]:
         """Names of the metrics that a step returns, found without compiling."""

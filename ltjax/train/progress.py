@@ -16,7 +16,7 @@ class Progress(Protocol):
     def close(self) -> None: ...
 
 
-class silent:
+class Silent:
     """Says nothing."""
 
     def start(self, label, steps, batch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from ltjax import metrics
+from ltjax.registry import ConfigError
 from ltjax.train.prepare import Experiment
+from ltjax.train.rundir import RunFolder, read_json
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,18 @@ def apply_rules(exp: Experiment, splits: dict[str, dict[str, np.ndarray]], label
         given = dict(options)
         if part.meta.get("fit"):
             on = part.meta["fit_on"]
-            given["params"] = part.meta["fit"](splits[on], labels[on], stats=exp.stats, **options)
+            fit = part.meta["fit"]
+            wanted = inspect.signature(fit).parameters
+            given["params"] = fit(splits[on], labels[on], stats=exp.stats,
+                                  **{k: v for k, v in options.items() if k in wanted})
         splits = {name: {**out, "logits": np.asarray(part.fn(out, stats=exp.stats, **given))}
                   for name, out in splits.items()}
     return {name: out["logits"] for name, out in splits.items()}
 
 
-def conclude(exp: Experiment, seed: int, folder, splits, labels, rows, state, history, cost) -> Result:
+def conclude(exp: Experiment, seed: int, folder: RunFolder, splits, state, history, cost) -> Result:
     """Scores the test split and writes outputs.npz, test.json and DONE, in that order."""
+    labels = {name: np.asarray(split["label"]) for name, split in exp.dataset.splits.items()}
     raw = splits["test"]["logits"]
     final = apply_rules(exp, splits, labels)["test"] if exp.posthoc else raw
     measured = score(exp, final, labels["test"])
@@ -80,7 +88,7 @@ def conclude(exp: Experiment, seed: int, folder, splits, labels, rows, state, hi
     for name in ("val", "test"):
         if name in splits:
             outputs |= {f"{name}_logits": np.asarray(splits[name]["logits"]), f"{name}_label": labels[name],
-                        f"{name}_rows": rows[name]}
+                        f"{name}_rows": exp.dataset.splits[name]["index"]}
     if exp.posthoc:
         outputs["test_logits_final"] = np.asarray(final)
     if exp.config["eval"]["save_outputs"]:
@@ -91,3 +99,16 @@ def conclude(exp: Experiment, seed: int, folder, splits, labels, rows, state, hi
     folder.finish()
     return Result(exp.label, seed, folder.path, exp.config, measured, plain, history, outputs, state.params,
                   state.model_state, state.terms, state.project, cost)
+
+
+def read_back(exp: Experiment, folder: RunFolder, seed: int) -> Result:
+    """The result of a finished run folder; parameters stay on disk."""
+    test = read_json(folder / "test.json")
+    if test is None:
+        raise ConfigError(f"{folder.path} is marked DONE but its test.json cannot be read. Remove the folder to train "
+                          "the run again.")
+    stored = folder / "outputs.npz"
+    with np.load(stored, allow_pickle=False) if stored.is_file() else contextlib.nullcontext({}) as arrays:
+        outputs = {k: arrays[k] for k in arrays}
+    return Result(exp.label, seed, folder.path, exp.config, test["metrics"], test.get("raw"), folder.history(),
+                  outputs)

@@ -74,16 +74,21 @@ class RunFolder:
     def event(self, name: str, **values) -> None:
         self.append("events.jsonl", [{"event": name, "time": time.time(), **values}])
 
-    def truncate(self, step: int) -> list[dict[str, Any]]:
-        """Drops log rows later than `step` (and a half-written last line); returns those that stay."""
+    def history(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl; a half-written last line is left out."""
         if self.path is None or not (self / "metrics.jsonl").is_file():
             return []
         rows = []
         for line in (self / "metrics.jsonl").read_text().splitlines():
             with contextlib.suppress(json.JSONDecodeError):
                 rows.append(json.loads(line))
-        rows = [r for r in rows if r["step"] <= step]
-        write_atomic(self / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in rows).encode())
+        return rows
+
+    def truncate(self, step: int) -> list[dict[str, Any]]:
+        """Drops log rows later than `step`; returns those that stay."""
+        rows = [r for r in self.history() if r["step"] <= step]
+        if self.path is not None and (self / "metrics.jsonl").is_file():
+            write_atomic(self / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in rows).encode())
         return rows
 
     def save_arrays(self, name: str, arrays: dict[str, np.ndarray]) -> None:

@@ -1,0 +1,124 @@
+"""Saving and finding again where a run stands, for all seeds that train together."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ltjax.registry import ConfigError
+from ltjax.train.checkpoint import CheckpointError, Checkpoints
+from ltjax.train.prepare import Experiment, ReadyStage
+from ltjax.train.rundir import RunFolder
+
+
+class Saves:
+    """The checkpoints of the seeds of one run.
+
+    Args:
+      like: (stage) -> (one seed's fresh state, the names of its log sums): what a checkpoint of it holds.
+    """
+
+    def __init__(self, exp: Experiment, folders: dict[int, RunFolder], like):
+        self.exp, self.folders, self._like = exp, folders, like
+        keep = exp.config["run"]["keep"]
+        self.stores = {s: Checkpoints(f / "ckpt", keep) for s, f in folders.items() if f.path}
+        self.best: dict[int, tuple[dict[str, float], Any]] = {}
+        self.saved_at = time.monotonic()
+
+    def close(self) -> None:
+        for store in self.stores.values():
+            store.close()
+
+    def wait(self) -> None:
+        for store in self.stores.values():
+            store.wait()
+
+    @property
+    def late(self) -> bool:
+        """Whether the last save lies longer back than `run.checkpoint_minutes`."""
+        return time.monotonic() - self.saved_at > 60 * self.exp.config["run"]["checkpoint_minutes"]
+
+    def save(self, stage: ReadyStage, step: int, states: dict[int, Any], sums: dict[int, Any] | None) -> None:
+        """Starts saving the given seeds' states with their open log sums (zeros if no row is open)."""
+        self.saved_at = time.monotonic()
+        if not self.stores:
+            return
+        names = self._like(stage)[1] if sums is None else None
+        for seed, state in states.items():
+            dtype = state.params and jax.tree.leaves(state.params)[0].dtype
+            log = sums[seed] if sums is not None else {n: jnp.zeros((), dtype) for n in names or ()}
+            tree, meta = {"state": state, "log": log}, {"stage": stage.index, "open": sums is not None, "best": None}
+            if seed in self.best:
+                meta["best"], tree["best"] = self.best[seed]
+            self.stores[seed].save(step, tree, meta)
+
+    def newest(self):
+        """(step, stage, states, open sums or None, refused) of the newest step that every seed has and that verifies.
+
+        None if nothing was ever saved; an error if something was and none of it can be used.
+        """
+        found = {s: dict(store.newest_readable()) for s, store in self.stores.items()}
+        refused = [f"step {step}: {why}" for st in self.stores.values() for step, why in st.quarantined.items()]
+        common = sorted(set.intersection(*(set(f) for f in found.values())), reverse=True) if found else []
+        for step in common:
+            metas = {s: f[step] for s, f in found.items()}
+            if any(m is None for m in metas.values()):
+                refused.append(f"step {step}: its record cannot be read")
+                continue
+            trees, reason = self._restore(step, metas)
+            if reason is None:
+                stage = self.exp.stages[next(iter(metas.values()))["stage"]]
+                open_row = any(m["open"] for m in metas.values())
+                states = {s: t["state"] for s, t in trees.items()}
+                return step, stage, states, ({s: t["log"] for s, t in trees.items()} if open_row else None), refused
+            refused.append(f"step {step}: {reason}")
+        if refused:
+            places = ", ".join(str(f.path) for f in self.folders.values())
+            raise CheckpointError(f"{places}: no checkpoint can be used ({'; '.join(refused)}). Remove the folder to "
+                                  "train anew, or set another run.root.")
+        return None
+
+    def _restore(self, step: int, metas):
+        trees = {}
+        for seed, meta in metas.items():
+            tree, reason = self.stores[seed].restore(step, self._target(meta), meta)
+            if reason is not None:
+                return {}, reason
+            trees[seed] = tree
+            if meta["best"]:
+                self.best[seed] = (meta["best"], tree["best"])
+        return trees, None
+
+    def _target(self, meta) -> dict[str, Any]:
+        state, names = self._like(self.exp.stages[meta["stage"]])
+        dtype = jax.tree.leaves(state.params)[0].dtype
+        target = {"state": state, "log": {n: jnp.zeros((), dtype) for n in names}}
+        if meta["best"]:
+            target["best"] = {"params": state.params, "model_state": state.model_state}
+        where = jax.tree.leaves(state.params)[0].sharding
+        return jax.device_put(target, where)
+
+    def extended(self, run: Path):
+        """(step, stage, state) from which a longer budget goes on: the last checkpoint of a shorter run."""
+        if not (run / "ckpt").is_dir():
+            raise ConfigError(f"--extend {run}: this is no run folder with checkpoints.")
+        store = Checkpoints(run / "ckpt", keep=10**6)
+        try:
+            for step, meta in store.newest_readable():
+                if meta is None or meta["stage"] >= len(self.exp.stages):
+                    continue
+                tree, reason = store.restore(step, self._target(meta), meta)
+                if reason is not None:
+                    continue
+                stage, done = self.exp.stages[meta["stage"]], int(tree["state"].step)
+                if done >= stage.steps:
+                    raise ConfigError(f"--extend {run}: it already did {done} steps of stage {stage.name!r} and this "
+                                      f"config asks for {stage.steps}. Raise optim.epochs.")
+                return step, stage, tree["state"]
+        finally:
+            store.close()
+        raise CheckpointError(f"--extend {run}: it has no checkpoint that this config can go on from.")
