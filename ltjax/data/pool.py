@@ -61,7 +61,9 @@ def assemble(name: str, *, train: Pool, test: Pool, protocol: Protocol, class_na
       **description: `scale`, `mean`, `std`, `truth` of the data set.
     """
     where, classes = f"data {name!r}", len(class_names)
-    _check_labels(where, train.label, classes)
+    for split, pool in (("train", train), ("val", val), ("test", test)):
+        if pool is not None:
+            _check_labels(f"{where}, {split} split", pool.label, classes)
     if val is not None and (protocol.val_per_class or protocol.val_share):
         raise ConfigError(f"{where}: brings its own validation split. Set val_per_class and val_share to 0.")
     rows = _training_rows(where, train, protocol, classes)
@@ -92,12 +94,12 @@ def standardized(dataset: Dataset) -> Dataset:
 
 def _check_labels(where: str, labels: np.ndarray, classes: int) -> None:
     if not len(labels):
-        raise ConfigError(f"{where}: the training split is empty. Give it at least one example.")
+        raise ConfigError(f"{where}: is empty. Give it at least one example.")
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ConfigError(f"{where}: labels are {labels.dtype} of shape {labels.shape}. "
                           f"Give whole numbers 0 to {classes - 1}, one per example.")
     if labels.min() < 0 or labels.max() >= classes:
-        raise ConfigError(f"{where}: training labels run from {labels.min()} to {labels.max()}. "
+        raise ConfigError(f"{where}: labels run from {labels.min()} to {labels.max()}. "
                           f"Accepted: 0 to {classes - 1}.")
 
 

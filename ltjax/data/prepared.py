@@ -73,8 +73,8 @@ def _read(root: Path, name: str, split: str) -> Pool:
         source = tfds.data_source(name, data_dir=root, split=split, download=False,
                                   decoders={"image": tfds.decode.SkipDecoding()})
     except Exception as error:
-        raise ConfigError(f"TensorFlow Datasets cannot open {name} in {root} ({_line(error)}). Prepare it again: "
-                          f"{prepare_command(name.split(':')[0], str(root))}") from error
+        raise ConfigError(f"TensorFlow Datasets cannot open {name} in {root} ({_line(error)}). Prepare it "
+                          f"again: {prepare_command(name.split(':')[0], str(root))}") from error
     label, encoded, ids = [], [], []
     for first in range(0, len(source), CHUNK):
         for record in source.__getitems__(range(first, min(first + CHUNK, len(source)))):

@@ -43,7 +43,7 @@ def read_pack(root: Path, name: str, shape: tuple[int, int, int], verify: bool =
         description = json.loads(path.read_text(encoding="utf8"))
         entries, codec = description["splits"], description["codec"]
         splits = {split: _Split(root, entries[split], shape, verify) for split in ("train", "test")}
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{path}: is not a complete description of a sheet pack ({error}).") from error
@@ -68,8 +68,9 @@ class _Split:
         wanted = {"labels", "order"} | (others & {"official_index", "rank", "exact"})
         self.arrays = self._load(wanted)
         for key, array in self.arrays.items():
-            if array.shape != (self.rows,):
-                raise ConfigError(f"{self.paths[0]}: {key} has shape {array.shape}, expected ({self.rows},).")
+            if array.shape != (self.rows,) or array.dtype.kind != ("b" if key == "exact" else "u"):
+                raise ConfigError(f"{self.paths[0]}: {key} is {array.dtype} of shape {array.shape}, expected "
+                                  f"{'bool' if key == 'exact' else 'unsigned'} of shape ({self.rows},).")
         if verify:
             _compare(self.paths[0], "labels", self.arrays["labels"], self.labels_sha256)
 

@@ -175,6 +175,9 @@ def test_wrong_arrays_are_refused_in_one_sentence(tmp_path):
     save_arrays(tmp_path, "cifar10", {**toy(), "train_y": np.zeros(7, int)})
     with pytest.raises(ConfigError, match="200 examples and 7 labels"):
         load({"name": "cifar10_lt", "root": str(tmp_path)})
+    save_arrays(tmp_path, "cifar10", {**toy(), "test_y": np.full(20, 0.5)})
+    with pytest.raises(ConfigError, match="test split: labels are float64"):
+        load({"name": "cifar10_lt", "root": str(tmp_path), "largest": 20, "imbalance": 2})
     save_arrays(tmp_path, "cifar10", toy())
     with pytest.raises(ConfigError, match="carries no checksums"):
         load({"name": "cifar10_lt", "root": str(tmp_path), "verify": True})
@@ -201,9 +204,11 @@ def damage(root, name):
     yield "is not a complete description", lambda: (root / f"{name}.json").write_text("{}")
     yield "is not a complete description", lambda: (root / f"{name}.json").write_text("{not json")
     yield "images of shape (30, 32, 3) were recorded", lambda: change(shape=[200, 30, 32, 3])
-    yield "labels has shape (200,), expected (201,)", lambda: change(shape=[201, 32, 32, 3])
+    yield "labels is uint8 of shape (200,), expected unsigned of", lambda: change(shape=[201, 32, 32, 3])
     yield "has no array 'rank'", lambda: change(other_arrays={"rank": {}})
     yield "100 images were found, 200 were recorded", lambda: change(files=train["files"][:1])
+    yield "order is int64 of shape (200,), expected unsigned", lambda: rewrite(order=np.arange(200) - 1)
+    yield "is not a complete description", lambda: change(files=[])
     yield "order is not a permutation", lambda: rewrite(order=np.zeros(200, np.uint16))
     yield "sheet webp_000 cannot be decoded", lambda: rewrite(webp_000=np.zeros(50, np.uint8))
     yield "does not fit", lambda: rewrite(webp_000=webp(np.zeros((3, 16, 16, 3), np.uint8)))
@@ -211,7 +216,7 @@ def damage(root, name):
     yield "is damaged or not an .npz file", lambda: first.write_bytes(b"PK\x03\x04 nonsense")
 
 
-@pytest.mark.parametrize("case", range(14))
+@pytest.mark.parametrize("case", range(16))
 def test_a_damaged_pack_is_told_in_one_sentence(tmp_path, case):
     save_pack(tmp_path, "cifar10", toy())
     sentence, spoil = list(damage(tmp_path, "cifar10"))[case]

@@ -94,17 +94,17 @@ BAD_ARRAYS = {
     "pickles are never read": {"train_x": OBJECTS},
     "one whole number per example": {"train_y": np.zeros(22)},
     "train_y: is int64 of shape (3,) for 22 examples": {"train_y": np.zeros(3, np.int64)},
-    "training labels run from -1 to 1": {"train_y": np.arange(22) % 3 - 1, "test_y": np.arange(9) % 3},
+    "train split: labels run from -1 to 1": {"train_y": np.arange(22) % 3 - 1, "test_y": np.arange(9) % 3},
     "class_names is int64": {"class_names": np.arange(3)},
-    "training labels run from 0 to 2. Accepted: 0 to 1": {"class_names": np.array(["a", "b"])},
-    "test split: 1 labels are out of range": {
+    "train split: labels run from 0 to 2. Accepted: 0 to 1": {"class_names": np.array(["a", "b"])},
+    "test split: labels run from 0 to 3. Accepted: 0 to 2": {
         "class_names": np.array(["a", "b", "c"]), "test_y": np.array([0, 1, 2, 3, 0, 1, 2, 0, 1])},
     "examples differ in shape between splits": {"test_x": np.zeros((9, 4, 5, 3), np.uint8)},
     "train_x: is <U1 of shape": {"train_x": np.full((22, 3), "a")},
     "val_x and val_y go together": {"val_x": np.zeros((3, 5, 5, 3), np.uint8)},
     "1 of 3 classes have no training example": {"train_y": np.arange(22) % 2 * 2},
     "not finite": {"train_x": np.full((22, 3), 1e300), "test_x": np.zeros((9, 3))},
-    "the training split is empty": {"train_x": np.zeros((0, 5, 5, 3), np.uint8), "train_y": np.zeros(0, int)},
+    "train split: is empty": {"train_x": np.zeros((0, 5, 5, 3), np.uint8), "train_y": np.zeros(0, int)},
 }
 
 
