@@ -6,11 +6,11 @@ import numpy as np
 
 from ltjax.registry import ConfigError, register
 
-_COMMON = dict(bounds={"warmup": (0.0, 1.0), "start": (0.0, 1.0), "ahead": (0, 1)},
-               choices={"per": ("epoch", "step"), "ramp": ("linear", "peak")})
+_BOUNDS = {"warmup": (0.0, 1.0), "start": (0.0, 1.0), "ahead": (0, 1)}
+_CHOICES = {"per": ("epoch", "step"), "ramp": ("linear", "peak")}
 
 
-@register("schedule", "steps", **_COMMON)
+@register("schedule", "steps", bounds=_BOUNDS, choices=_CHOICES)
 def steps(total, *, at=(0.8, 0.9), factors=(0.01, 0.0001), warmup=0.0, start=0.0, ramp="linear", ahead=0,
           per="epoch"):
     """Factors of the base rate from given shares of the stage on, after an optional warm-up.
@@ -32,7 +32,7 @@ def steps(total, *, at=(0.8, 0.9), factors=(0.01, 0.0001), warmup=0.0, start=0.0
     return _warm(factor, total, warmup, start, ramp)
 
 
-@register("schedule", "cosine", cite="arXiv:1608.03983", **_COMMON)
+@register("schedule", "cosine", cite="arXiv:1608.03983", bounds=_BOUNDS, choices=_CHOICES)
 def cosine(total, *, warmup=0.0, start=0.0, ramp="linear", ahead=0, per="epoch", after_warmup=True):
     r"""Half a cosine from the base rate towards 0.
 

@@ -103,7 +103,7 @@ class Checkpoints:
             return None
 
     def restore(self, step: int, like, meta: dict[str, Any]):
-        """(state, None) if the step loads and equals its checksums, else (None, reason). Another type or shape raises."""
+        """(state, None) if the step loads and equals its checksums, else (None, reason); another shape raises."""
         wanted, stored = describe(like), meta["spec"]
         for name in sorted(wanted.keys() | stored.keys()):
             if wanted.get(name) != stored.get(name):
@@ -111,6 +111,7 @@ class Checkpoints:
                     f"checkpoint {self.path.parent} step {step}: tensor {name!r} is stored as "
                     f"{_told(stored.get(name))} and wanted as {_told(wanted.get(name))}. It belongs to another network "
                     "or precision; train the changed config into a folder of its own.")
+
         def abstract(a):
             return jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding)
 

@@ -115,7 +115,8 @@ def _weights(entry: ReadyEntry, batch, label, ctx: Context):
     if entry.table is not None:
         table = jnp.asarray(entry.table, weight.dtype)
         chosen = table[jnp.minimum(label, len(entry.table) - 1)]
-        weight = weight * (chosen if entry.weights_after == 0 else jnp.where(ctx.step >= entry.weights_after, chosen, 1))
+        on = ctx.step >= entry.weights_after
+        weight = weight * (jnp.where(on, chosen, 1) if entry.weights_after else chosen)
     return weight
 
 

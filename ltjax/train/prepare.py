@@ -118,9 +118,9 @@ class Experiment:
         return part.fn(draw, **_shares_to_steps(options, stage.steps))
 
 
-def prepare(config: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = False) -> Experiment:
+def prepare(given: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = False) -> Experiment:
     """Checks a config and loads its data; nothing is compiled. Raises `ConfigError` or `FileNotFoundError`."""
-    config = copy.deepcopy(configs.plain(config))
+    config: dict[str, Any] = copy.deepcopy(configs.plain(given))
     method_spec = registry.resolve("method", config["method"], "config.method")
     method = _method(method_spec)
     if recipes:

@@ -112,7 +112,7 @@ _programs: dict[tuple, Program] = {}
 def program_for(exp: Experiment, stage: ReadyStage, mesh, **shape) -> Program:
     """The stage's program; runs that differ only in their seed share one (and so compile once)."""
     key = (exp.identity, exp.dataset.info.get("train_sha256"), exp.stats, stage.index, stage.epoch_steps,
-           tuple(d.id for d in mesh.devices.flat), bool(jax.config.jax_enable_x64), *sorted(shape.items()))
+           tuple(d.id for d in mesh.devices.flat), str(jax.dtypes.canonicalize_dtype(float)), *sorted(shape.items()))
     if key not in _programs:
         if len(_programs) >= 8:
             _programs.pop(next(iter(_programs)))
@@ -148,9 +148,10 @@ def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainStat
     if "ema" in stage.networks:
         networks["ema"] = {"params": params, "model_state": model_state}
     projection = stage.project[0].fn(**stage.project[1]).init(flat(params)) if stage.project else {}
+    opt = transformation(stage.optim, trained).init(trained)
     return TrainState(
-        step=jnp.int32(0), params=params, model_state=model_state, opt=transformation(stage.optim, trained).init(trained),
-        terms=terms, networks=jax.tree.map(jnp.copy, networks), project=projection, seed=key, halted=jnp.bool_(False))
+        step=jnp.int32(0), params=params, model_state=model_state, opt=opt, terms=terms,
+        networks=jax.tree.map(jnp.copy, networks), project=projection, seed=key, halted=jnp.bool_(False))
 
 
 def _term_state(exp, stage, entry, network, params, model_state, key, dtype):

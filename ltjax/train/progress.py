@@ -66,7 +66,8 @@ class Bar:
     """A live bar: step, loss, accuracy, steps/s, images/s, time left."""
 
     def __init__(self, console):
-        self._console, self._bar = console, None
+        self._console = console
+        self._bar: Any = None
 
     def start(self, label, steps, batch):
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn

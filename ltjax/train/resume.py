@@ -51,7 +51,8 @@ class Saves:
         for seed, state in states.items():
             dtype = state.params and jax.tree.leaves(state.params)[0].dtype
             log = sums[seed] if sums is not None else {n: jnp.zeros((), dtype) for n in names or ()}
-            tree, meta = {"state": state, "log": log}, {"stage": stage.index, "open": sums is not None, "best": None}
+            tree: dict[str, Any] = {"state": state, "log": log}
+            meta: dict[str, Any] = {"stage": stage.index, "open": sums is not None, "best": None}
             if seed in self.best:
                 meta["best"], tree["best"] = self.best[seed]
             self.stores[seed].save(step, tree, meta)
@@ -65,13 +66,13 @@ class Saves:
         refused = [f"step {step}: {why}" for st in self.stores.values() for step, why in st.quarantined.items()]
         common = sorted(set.intersection(*(set(f) for f in found.values())), reverse=True) if found else []
         for step in common:
-            metas = {s: f[step] for s, f in found.items()}
-            if any(m is None for m in metas.values()):
+            metas: dict[int, Any] = {s: f[step] for s, f in found.items() if f[step] is not None}
+            if len(metas) < len(found):
                 refused.append(f"step {step}: its record cannot be read")
                 continue
             trees, reason = self._restore(step, metas)
             if reason is None:
-                stage = self.exp.stages[next(iter(metas.values()))["stage"]]
+                stage = self.exp.stages[min(m["stage"] for m in metas.values())]
                 open_row = any(m["open"] for m in metas.values())
                 states = {s: t["state"] for s, t in trees.items()}
                 return step, stage, states, ({s: t["log"] for s, t in trees.items()} if open_row else None), refused
@@ -82,7 +83,7 @@ class Saves:
                                   "train anew, or set another run.root.")
         return None
 
-    def _restore(self, step: int, metas):
+    def _restore(self, step: int, metas: dict[int, Any]):
         trees = {}
         for seed, meta in metas.items():
             tree, reason = self.stores[seed].restore(step, self._target(meta), meta)

@@ -19,7 +19,7 @@ import numpy as np
 
 from ltjax.registry import ConfigError
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+PACKAGES = ("ltjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 class RunFolder:
@@ -142,12 +142,22 @@ def folder_of(root: str, config: dict[str, Any], label: str, seed: int) -> Path 
     return Path(root) / config["data"]["name"] / slug / config["identity"][:8] / f"seed{seed}"
 
 
+def versions() -> dict[str, str]:
+    """Installed versions of this library and of what its numbers depend on; `not installed` for a bare checkout."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
 def environment(mesh) -> dict[str, Any]:
     """What the numbers depend on besides the config: versions, device, flags, command."""
     device = mesh.devices.flat[0]
     return {
-        "versions": {"python": platform.python_version(), "ltjax": metadata.version("ltjax"),
-                     **{p: metadata.version(p) for p in PACKAGES}},
+        "versions": {"python": platform.python_version(), **versions()},
         "device": {"platform": device.platform, "kind": device.device_kind, "count": int(mesh.devices.size)},
         "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
         "flags": {k: os.environ[k] for k in ("XLA_FLAGS", "JAX_PLATFORMS", "JAX_NUM_CPU_DEVICES") if k in os.environ},

@@ -58,7 +58,7 @@ def check_pattern(where: str, pattern: str, paths) -> None:
 
 
 def carry_over(fresh, old, reset: str | None):
-    """Parameters at the start of a stage: old values where path and shape agree, fresh ones elsewhere and in `reset`."""
+    """Parameters at a stage's start: old values where path and shape agree, fresh ones elsewhere and in `reset`."""
     new, before = flat(fresh), flat(old)
     keep = {k: before[k] for k, v in new.items()
             if k in before and before[k].shape == v.shape and not (reset and re.fullmatch(reset, k))}

@@ -1,4 +1,4 @@
-"""One update: batch from the plan, augment, mix, forward, objective, gradient, optimiser, guard. One for all methods."""
+"""One update for all methods: batch, augment, mix, forward, objective, gradient, optimiser, guard."""
 
 from __future__ import annotations
 
