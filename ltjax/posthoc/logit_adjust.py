@@ -18,7 +18,7 @@ def logit_adjust(outputs, *, stats, target_log_prior=None, tau: float = 1.0,
       target_log_prior: log of the test prior pi^t; None: uniform.
       tau: strength, 1 is consistent for balanced accuracy.
       epsilon: as in the authors' code; it bounds the shift of classes with a vanishing prior.
-    Reference: Menon et al. 2021, section 4.1.
+    Reference: Menon et al. 2021, section 4.
     """
     shift = np.log(stats.prior**tau + epsilon)
     return with_target(logits_of(outputs, stats) - shift[None, :], target_log_prior)
@@ -41,6 +41,6 @@ def logit_adjust_tuned(outputs, *, stats, params, target_log_prior=None, largest
       params: `tau`, from the fit.
       largest, points: tau is one of so many values from 0 to the largest.
       measure: what the chosen tau maximises (the nll measures are minimised).
-    Reference: Menon et al. 2021, section 4.1 and figure 3 (tau*).
+    Reference: Menon et al. 2021, section 4 (tau*).
     """
     return logit_adjust(outputs, stats=stats, target_log_prior=target_log_prior, tau=float(params["tau"]))

@@ -44,7 +44,7 @@ def ncm(outputs, *, stats, params, target_log_prior=None, feat_type: str = "cl2n
       params: `mean`, `centroids` and `present`, from the fit.
       feat_type: features and means as they are (`un`), of unit length (`l2n`), centred first (`cl2n`).
       dist_type: `l2` or `cos`, which is the dot product over the width D, as released.
-    Reference: Kang et al. 2020, section 4.2, `KNNClassifier.py` of the released code.
+    Reference: Kang et al. 2020, section 4, `KNNClassifier.py` of the released code.
     """
     x, m = treated(read(outputs, "features", "ncm"), params["mean"], feat_type), params["centroids"]
     if dist_type == "l2":

@@ -14,6 +14,6 @@ def pc_softmax(outputs, *, stats, target_log_prior=None) -> np.ndarray:
 
     Args:
       target_log_prior: log pi^t; None: uniform, left out because it moves all logits alike.
-    Reference: Hong et al. 2021 (LADE), section 3.2.
+    Reference: Hong et al. 2021 (LADE).
     """
     return with_target(logits_of(outputs, stats) - stats.log_prior[None, :], target_log_prior)

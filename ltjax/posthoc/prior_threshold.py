@@ -15,7 +15,7 @@ def prior_threshold(outputs, *, stats, target_log_prior=None) -> np.ndarray:
 
     Decides as logit adjustment with tau = 1; the exponentials are the paper's scores.
 
-    Reference: Buda et al. 2018, section 2.3.
+    Reference: Buda et al. 2018.
     """
     posterior = log_softmax(logits_of(outputs, stats), axis=1)
     return with_target(posterior - stats.log_prior[None, :], target_log_prior)

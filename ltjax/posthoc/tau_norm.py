@@ -20,7 +20,7 @@ def tau_norm(outputs, *, stats, target_log_prior=None, tau: float = 1.0) -> np.n
 
     Args:
       tau: 0 leaves the rows alone, 1 gives unit length.
-    Reference: Kang et al. 2020, section 4.2; `l2_normalizer` keeps the bias.
+    Reference: Kang et al. 2020, section 4; `l2_normalizer` keeps the bias.
     """
     weights = normalised(classifier_of(outputs, "tau_norm"), tau)
     return with_target(read(outputs, "features", "tau_norm") @ weights.T, target_log_prior)
@@ -44,7 +44,7 @@ def tau_norm_tuned(outputs, *, stats, params, target_log_prior=None, largest: fl
       params: `tau`, from the fit.
       largest, points: tau is one of so many values from 0 to the largest.
       measure: what the chosen tau maximises (the nll measures are minimised).
-    Reference: Kang et al. 2020, section 4.2.
+    Reference: Kang et al. 2020, section 4.
     """
     return tau_norm(outputs, stats=stats, target_log_prior=target_log_prior, tau=float(params["tau"]))
 

@@ -25,7 +25,7 @@ def temperature(outputs, *, stats, params, target_log_prior=None, balanced: bool
     Args:
       params: `temperature`, from the fit.
       balanced: fit the mean over classes of the class means instead of the mean over rows.
-    Reference: Guo et al. 2017, section 4.2.
+    Reference: Guo et al. 2017, section 4.
     """
     keeps_prior("temperature", target_log_prior)
     return logits_of(outputs, stats) / float(params["temperature"])

@@ -12,7 +12,7 @@ import numpy as np
 from ltjax.registry import ConfigError
 from ltjax.samplers.streams import permutations, uniforms
 
-MAIN, OTHER, PERMUTATION = 0, 1, 2
+MAIN, OTHER, PERMUTATION, STREAMS = 0, 1, 2, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,8 @@ class Draw:
       classes: number of classes C.
       batch: rows of the global batch.
       seed: the run's seed.
-      stream: MAIN, OTHER (a second sampler beside the first) or PERMUTATION: independent numbers each.
+      stream: MAIN, OTHER (a second sampler beside the first) or PERMUTATION, plus STREAMS times the number
+        of the stage: independent numbers each.
       steps: steps of the stage.
       steps_per_epoch: floor(n / batch), whichever the sampler.
     """

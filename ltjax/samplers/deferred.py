@@ -19,7 +19,7 @@ def deferred_resample(draw: Draw, *, after: float = 0.8, then: Mapping | str = E
     Args:
       after: when the other sampler takes over: share of the stage, or its whole number of steps.
       then: that sampler, a name or a dict with 'name'.
-    Reference: Cao et al. 2019, table 5; the schedule of their rule "DRS".
+    Reference: Cao et al. 2019, table 5 (DRS).
     """
     part, options = registry.bind("sampler", then, "deferred_resample.then")
     return Deferred(shuffle(draw), part.fn(draw, **options), draw.step_of(after))

@@ -15,7 +15,7 @@ def power(draw: Draw, *, gamma: float = 0.5) -> Sampler:
     Args:
       gamma: q, the exponent: 1 as in the data, 0.5 square root, 0 all classes alike, -1 reversed. CMO's
         released per-example weight n^-a is gamma = 1 - a, its paper's class weight gamma = -a.
-    Reference: Kang et al. 2020, section 4.1.
+    Reference: Kang et al. 2020, section 3.
     """
     return ByClass(draw, lambda n, epoch: (n / n.max()) ** gamma)
 
@@ -28,7 +28,7 @@ def class_balanced(draw: Draw) -> Sampler:
 
     Independent draws; the cyclic form of the authors' code is `class_aware`.
 
-    Reference: Kang et al. 2020, section 4.1.
+    Reference: Kang et al. 2020, section 3.
     """
     return ByClass(draw, lambda n, epoch: np.ones_like(n))
 
@@ -39,7 +39,7 @@ def square_root(draw: Draw) -> Sampler:
 
     .. math:: p_c \propto \sqrt{n_c}
 
-    Reference: Kang et al. 2020, section 4.1.
+    Reference: Kang et al. 2020, section 3.
     """
     return ByClass(draw, lambda n, epoch: np.sqrt(n))
 
@@ -50,6 +50,6 @@ def reversed_(draw: Draw) -> Sampler:
 
     .. math:: p_c \propto 1/n_c
 
-    Reference: Zhou et al. 2020 (BBN), section 4.2.
+    Reference: Zhou et al. 2020 (BBN), section 4.
     """
     return ByClass(draw, lambda n, epoch: n.max() / n)

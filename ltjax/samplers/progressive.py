@@ -15,7 +15,7 @@ def progressive(draw: Draw, *, reach_end: bool = True) -> Sampler:
     Args:
       reach_end: lambda_t = t/(T-1), which is 1 in the last of the stage's T epochs, as in the authors' code;
         False: lambda_t = t/T, as in their text. t counts from 0.
-    Reference: Kang et al. 2020, section 4.1.
+    Reference: Kang et al. 2020, section 3.
     """
     last = max(1, draw.epochs - 1 if reach_end else draw.epochs)
 

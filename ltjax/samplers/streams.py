@@ -18,7 +18,7 @@ def uniforms(seed: int, stream: int, first: int, count: int, width: int) -> np.n
     block, skip = divmod(first * width, 4)
     key = np.array([seed & _WORD, stream & _WORD], dtype=np.uint64)
     words = np.random.Philox(key=key, counter=block).random_raw(skip + count * width)[skip:]
-    return ((words >> np.uint64(11)) * 2.0**-53).reshape(count, width)
+    return _fraction(words).reshape(count, width)
 
 
 def hashed(seed: int, stream: int, *numbers) -> np.ndarray:
@@ -31,6 +31,15 @@ def hashed(seed: int, stream: int, *numbers) -> np.ndarray:
     for number in (stream, *numbers):
         state = _mix(state + (np.atleast_1d(number).astype(np.uint64) + np.uint64(1)) * _GOLDEN)
     return state
+
+
+def fractions(seed: int, stream: int, *numbers) -> np.ndarray:
+    """Uniform numbers in [0, 1), one for each tuple of whole numbers; see `hashed`."""
+    return _fraction(hashed(seed, stream, *numbers))
+
+
+def _fraction(words: np.ndarray) -> np.ndarray:
+    return (words >> np.uint64(11)) * 2.0**-53
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
