@@ -6,7 +6,8 @@ from ltjax.losses.stable import columns, cross_entropy, wide
 from ltjax.registry import register
 
 
-@register("loss", "balanced_softmax", cite="arXiv:2007.10740", test_logits="balanced", reduces_to_ce=True)
+@register("loss", "balanced_softmax", cite="arXiv:2007.10740", test_logits="balanced", extra_columns=True,
+          reduces_to_ce=True)
 def balanced_softmax(logits, labels, *, stats):
     r"""Adds each class's log count in training, so that the plain logits are balanced at test time.
 

@@ -7,7 +7,8 @@ from ltjax.priors import per_class
 from ltjax.registry import register
 
 
-@register("loss", "bayias", cite="arXiv:2111.03874", test_logits="balanced", reduces_to_ce=True,
+@register("loss", "bayias", cite="arXiv:2111.03874", test_logits="balanced", extra_columns=True,
+          reduces_to_ce=True,
           probe={"target_prior": lambda stats: tuple(np.linspace(1, 2, stats.classes).tolist())})
 def bayias(logits, labels, *, stats, target_prior=()):
     r"""Adds the log prior of training and takes off that of the test, so that plain logits suit the test.

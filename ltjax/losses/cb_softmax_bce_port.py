@@ -8,7 +8,7 @@ from ltjax.priors import effective_number, mean_one
 from ltjax.registry import register
 
 
-@register("loss", "cb_softmax_bce_port", cite="arXiv:2203.14197", test_logits="neither",
+@register("loss", "cb_softmax_bce_port", cite="arXiv:2203.14197", test_logits="neither", extra_columns=True,
           bounds={"beta": (0.0, 1.0)})
 def cb_softmax_bce_port(logits, labels, *, stats, beta=0.9999):
     r"""Reproduces the second stage of Weight Balancing; it is not the class-balanced loss.

@@ -4,8 +4,8 @@ from ltjax.losses.stable import columns, cross_entropy, wide
 from ltjax.registry import register
 
 
-@register("loss", "cdt", cite="arXiv:2001.01385", test_logits="balanced", reduces_to_ce=True,
-          bounds={"gamma": (0.0, 1e2)})
+@register("loss", "cdt", cite="arXiv:2001.01385", test_logits="balanced", extra_columns=True,
+          reduces_to_ce=True, bounds={"gamma": (0.0, 1e2)})
 def cdt(logits, labels, *, stats, gamma=0.2):
     r"""Divides the logits of rare classes in training, so that their features have to move further.
 

@@ -4,7 +4,7 @@ from ltjax.losses.stable import cross_entropy
 from ltjax.registry import register
 
 
-@register("loss", "ce", test_logits="train_posterior", reduces_to_ce=True)
+@register("loss", "ce", test_logits="train_posterior", extra_columns=True, reduces_to_ce=True)
 def ce(logits, labels, *, stats):
     r"""Softmax cross-entropy, the baseline of every table.
 

@@ -8,7 +8,7 @@ from ltjax.priors import effective_number, mean_one
 from ltjax.registry import register
 
 
-@register("loss", "class_balanced", cite="arXiv:1901.05555", test_logits="neither",
+@register("loss", "class_balanced", cite="arXiv:1901.05555", test_logits="neither", extra_columns=True,
           bounds={"beta": (0.0, 1.0), "gamma": (0.0, 1e2)}, choices={"form": ("softmax", "sigmoid", "focal")})
 def class_balanced(logits, labels, *, stats, form="focal", beta=0.9999, gamma=1.0):
     r"""Weights a row's loss by one over the effective number of its class.

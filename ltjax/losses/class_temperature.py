@@ -14,7 +14,7 @@ def tempered(logits, *, stats, temperatures=()):
     return z * columns(1 / given, z, fill=1.0)
 
 
-@register("loss", "class_temperature", test_logits="neither", reduces_to_ce=True,
+@register("loss", "class_temperature", test_logits="neither", extra_columns=True, reduces_to_ce=True,
           probe={"temperatures": lambda stats: tuple(np.linspace(0.5, 2, stats.classes).tolist())})
 def class_temperature(logits, labels, *, stats, temperatures=()):
     r"""Cross-entropy of logits divided by a temperature per class.

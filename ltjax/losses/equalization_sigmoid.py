@@ -8,7 +8,7 @@ from ltjax.priors import per_class
 from ltjax.registry import register
 
 
-@register("loss", "equalization_sigmoid", cite="arXiv:2003.05176", test_logits="neither",
+@register("loss", "equalization_sigmoid", cite="arXiv:2003.05176", test_logits="neither", extra_columns=True,
           bounds={"threshold": (0.0, 1.0)},
           probe={"threshold": 0.2, "frequency": lambda stats: tuple(stats.prior[::-1] * 1e-3)})
 def equalization_sigmoid(logits, labels, *, stats, threshold=0.00177, frequency=()):

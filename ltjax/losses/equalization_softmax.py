@@ -6,8 +6,8 @@ from ltjax.losses.stable import columns, cross_entropy, draw, wide
 from ltjax.registry import register
 
 
-@register("loss", "equalization_softmax", cite="arXiv:2003.05176", test_logits="neither", draws=("mask",),
-          bounds={"gamma": (0.0, 1.0), "threshold": (0.0, 1.0)},
+@register("loss", "equalization_softmax", cite="arXiv:2003.05176", test_logits="neither", extra_columns=True,
+          draws=("mask",), bounds={"gamma": (0.0, 1.0), "threshold": (0.0, 1.0)},
           probe={"threshold": 0.2, "gamma": {"threshold": 0.2, "gamma": 0.3}})
 def equalization_softmax(logits, labels, *, stats, key, mask=None, gamma=0.9, threshold=0.005):
     r"""Spares rare classes, at random, from being pushed down by examples of others.

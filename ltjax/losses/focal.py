@@ -6,8 +6,8 @@ from ltjax.losses.stable import cross_entropy, focusing
 from ltjax.registry import register
 
 
-@register("loss", "focal", cite="arXiv:1708.02002", test_logits="neither", own_weight=True,
-          bounds={"gamma": (0.0, 1e3)})
+@register("loss", "focal", cite="arXiv:1708.02002", test_logits="neither", extra_columns=True,
+          own_weight=True, bounds={"gamma": (0.0, 1e3)})
 def focal(logits, labels, *, stats, weight, gamma=1.0, detach=False):
     r"""Turns down examples that are already right.
 

@@ -20,7 +20,7 @@ def clipped_normal(key, shape, dtype):
     return jnp.clip(jax.random.normal(key, shape, dtype) / 3, -1, 1)
 
 
-@register("loss", "gcl", cite="arXiv:2305.11733", test_logits="neither", draws=("noise",),
+@register("loss", "gcl", cite="arXiv:2305.11733", test_logits="neither", extra_columns=True, draws=("noise",),
           bounds={"margin": (0.0, 1e3), "scale": (0.0, 1e4), "noise_scale": (0.0, 1e3), "gamma": (0.0, 1e2)})
 def gcl(logits, labels, *, stats, key, noise=None, margin=0.0, scale=30.0, noise_scale=0.5, gamma=0.0):
     r"""Clouds the logits of rare classes with noise, so that their features spread less.

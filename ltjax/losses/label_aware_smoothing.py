@@ -22,7 +22,7 @@ def smoothing(stats: ClassStats, shape: str, smooth_head: float, smooth_tail: fl
     return smooth_tail + (smooth_head - smooth_tail) * SHAPES[shape](r, power)
 
 
-@register("loss", "label_aware_smoothing", cite="arXiv:2104.00466", test_logits="neither",
+@register("loss", "label_aware_smoothing", cite="arXiv:2104.00466", test_logits="neither", extra_columns=True,
           bounds={"smooth_head": (0.0, 1.0), "smooth_tail": (0.0, 1.0), "power": (0.0, 1e2)},
           choices={"shape": tuple(SHAPES), "spread": ("all", "wrong")},
           probe={"power": {"shape": "exp", "power": 3.0}})

@@ -7,7 +7,7 @@ from ltjax.priors import margins
 from ltjax.registry import register
 
 
-@register("loss", "ldam", cite="arXiv:1906.07413", test_logits="neither",
+@register("loss", "ldam", cite="arXiv:1906.07413", test_logits="neither", extra_columns=True,
           bounds={"max_margin": (0.0, 1e3), "scale": (0.0, 1e4)})
 def ldam(logits, labels, *, stats, max_margin=0.5, scale=30.0):
     r"""Asks more margin of rare classes.

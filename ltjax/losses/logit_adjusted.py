@@ -6,8 +6,8 @@ from ltjax.losses.stable import columns, cross_entropy, wide
 from ltjax.registry import register
 
 
-@register("loss", "logit_adjusted", cite="arXiv:2007.07314", test_logits="balanced", reduces_to_ce=True,
-          bounds={"tau": (0.0, 1e2), "epsilon": (0.0, 1.0)}, probe={"epsilon": 0.1})
+@register("loss", "logit_adjusted", cite="arXiv:2007.07314", test_logits="balanced", extra_columns=True,
+          reduces_to_ce=True, bounds={"tau": (0.0, 1e2), "epsilon": (0.0, 1.0)}, probe={"epsilon": 0.1})
 def logit_adjusted(logits, labels, *, stats, tau=1.0, epsilon=1e-12):
     r"""Adds the log prior of each class, so that the plain logits are balanced at test time.
 

@@ -30,8 +30,8 @@ def pair_margin(stats: ClassStats, kind: str, tau: float, threshold: float, gamm
     return PairMargin(zero, zero, 1 / prior)
 
 
-@register("loss", "pairwise_margin", cite="arXiv:2007.07314", test_logits="neither", reduces_to_ce=True,
-          bounds={"tau": (0.0, 1e2), "threshold": (0.0, 1.0), "gamma": (1e-30, 1.0)},
+@register("loss", "pairwise_margin", cite="arXiv:2007.07314", test_logits="neither", extra_columns=True,
+          reduces_to_ce=True, bounds={"tau": (0.0, 1e2), "threshold": (0.0, 1.0), "gamma": (1e-30, 1.0)},
           choices={"kind": ("logit_adjust", "adaptive_margin", "equalised", "balanced")},
           probe={"threshold": {"kind": "equalised", "threshold": 0.2},
                  "gamma": {"kind": "equalised", "threshold": 0.2, "gamma": 0.5}})

@@ -6,8 +6,8 @@ from ltjax.losses.stable import columns, cross_entropy, wide
 from ltjax.registry import register
 
 
-@register("loss", "vs", cite="arXiv:2103.01550", test_logits="balanced", reduces_to_ce=True,
-          bounds={"gamma": (0.0, 1e2), "tau": (0.0, 1e2)})
+@register("loss", "vs", cite="arXiv:2103.01550", test_logits="balanced", extra_columns=True,
+          reduces_to_ce=True, bounds={"gamma": (0.0, 1e2), "tau": (0.0, 1e2)})
 def vs(logits, labels, *, stats, gamma=0.3, tau=1.0):
     r"""Shrinks the logits of rare classes in training and shifts them by the log prior.
 

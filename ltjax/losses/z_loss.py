@@ -7,7 +7,7 @@ from ltjax.losses.stable import in_column, is_label, wide
 from ltjax.registry import register
 
 
-@register("loss", "z_loss", cite="arXiv:1604.08859", test_logits="neither",
+@register("loss", "z_loss", cite="arXiv:1604.08859", test_logits="neither", extra_columns=True,
           bounds={"slope": (1e-6, 1e6), "offset": (-1e6, 1e6), "epsilon": (0.0, 1.0)}, probe={"epsilon": 0.1})
 def z_loss(logits, labels, *, stats, slope=1.0, offset=0.0, epsilon=1e-12):
     r"""Classifies by the label's z-score among the logits: shift and scale of a row do not matter.
