@@ -24,7 +24,7 @@ OPEN = ("data", "model", "method")
 LIBRARY: dict[str, dict[str, Any]] = {
     "optim": dict(
         epochs=100, batch=128, name="sgd", lr=0.1, momentum=0.9, nesterov=False, weight_decay=2e-4, decay=".*",
-        groups=(), accumulate=1, clip=0.0, schedule={"name": "steps", "warmup": 0.025},
+        groups=(), accumulate=1, clip=0.0, schedule={"name": "steps", "warmup": 0.025}, stages={},
     ),
     "eval": dict(
         every_epochs=1, batch=512, groups=(100, 20), bins=15, shifts=(), select="last", posthoc=(), force=False,
@@ -37,8 +37,8 @@ LIBRARY: dict[str, dict[str, Any]] = {
 }
 """Every option of the fixed sections with the library's value, which also tells its type."""
 
-METHOD_HABITS = tuple(k for k in LIBRARY["optim"] if k not in ("epochs", "batch"))
-"""Options of `optim` that a method's stage may set; None in a config leaves them to the method."""
+METHOD_HABITS = tuple(k for k in LIBRARY["optim"] if k not in ("epochs", "batch", "stages"))
+"""Options of `optim` that a method may set (None leaves them to it); `optim.stages` sets them per stage, beating all."""
 
 BOUNDS = {
     "optim.epochs": (1, 10**6), "optim.batch": (1, 2**20), "optim.lr": (0, 1e6), "optim.momentum": (0, 1),
@@ -50,8 +50,11 @@ BOUNDS = {
 CHOICES = {
     "run.on_nonfinite": ("stop", "skip"), "run.dtype": ("float32", "float64"), "eval.select": ("last", "best_val"),
 }
-NOT_IDENTITY = ("root", "chunk_steps", "checkpoint_minutes", "checkpoint_epochs", "keep", "vmap_seeds", "devices")
-"""Options of `run` that cannot change a number of the run."""
+NOT_IDENTITY = {
+    "run": ("root", "chunk_steps", "checkpoint_minutes", "checkpoint_epochs", "keep", "vmap_seeds", "devices"),
+    "data": ("root", "verify"),
+}
+"""Options that cannot change a number of the run."""
 
 
 def base() -> ConfigDict:
@@ -243,24 +246,38 @@ def check_fixed(config: dict[str, Any]) -> None:
     for section, library in LIBRARY.items():
         for key, default in library.items():
             value, where = config[section][key], f"{section}.{key}"
-            if section == "optim" and key in METHOD_HABITS and value is None:
-                continue
-            config[section][key] = _checked(where, value, default)
+            if not (section == "optim" and key in METHOD_HABITS and value is None):
+                config[section][key] = _checked(where, value, default)
+    config["optim"]["stages"] = {name: _one_stage(f"optim.stages.{name}", options)
+                                 for name, options in config["optim"]["stages"].items()}
     many, few = _pair("eval.groups", config["eval"]["groups"])
     if not many >= few > 0:
         raise ConfigError(f"config.eval.groups=({many}, {few}) must be (many above, few below) with many >= few > 0, "
                           "such as (100, 20).")
 
 
-def _checked(where: str, value: Any, default: Any) -> Any:
-    value = check_type(f"config.{where}", value, default)
-    if where in BOUNDS:
-        low, high = BOUNDS[where]
+def _one_stage(where: str, given: Any) -> dict[str, Any]:
+    """The options that `optim.stages` gives one stage, each checked as its namesake in `optim`."""
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"config.{where}={given!r} must be a dict of options of optim, such as dict(lr=0.05).")
+    for key in given:
+        if key not in METHOD_HABITS:
+            raise ConfigError(f"config.{where}.{key} is unknown. {nearest(key, METHOD_HABITS)}"
+                              f"Options of a stage: {', '.join(METHOD_HABITS)}.")
+    return {key: _checked(f"{where}.{key}", value, LIBRARY["optim"][key], like=f"optim.{key}")
+            for key, value in given.items() if value is not None}
+
+
+def _checked(where: str, value: Any, default: Any, like: str | None = None) -> Any:
+    """`value` in the type, the range and the choices of the option `like` (the option itself unless given)."""
+    value, like = check_type(f"config.{where}", value, default), like or where
+    if like in BOUNDS:
+        low, high = BOUNDS[like]
         if not (math.isfinite(value) and low <= value <= high):
             raise ConfigError(f"config.{where}={value!r} is out of range: {low:g} to {high:g} is accepted.")
-    if where in CHOICES and value not in CHOICES[where]:
-        raise ConfigError(f"config.{where}={value!r} is not accepted. {nearest(value, CHOICES[where])}"
-                          f"Accepted: {', '.join(CHOICES[where])}.")
+    if like in CHOICES and value not in CHOICES[like]:
+        raise ConfigError(f"config.{where}={value!r} is not accepted. {nearest(value, CHOICES[like])}"
+                          f"Accepted: {', '.join(CHOICES[like])}.")
     return value
 
 
@@ -277,6 +294,7 @@ def canonical(value: Any) -> str:
 
 def identity(config: Mapping[str, Any]) -> str:
     """Hash of everything that can change the numbers of a run, except its seed."""
-    run = {k: v for k, v in config["run"].items() if k not in NOT_IDENTITY}
-    rest = {k: v for k, v in config.items() if k not in ("seed", "run")}
-    return hashlib.sha256(canonical({**rest, "run": run}).encode()).hexdigest()[:16]
+    counted = {section: {k: v for k, v in config[section].items() if k not in NOT_IDENTITY.get(section, ())}
+               for section in ("data", "run")}
+    rest = {k: v for k, v in config.items() if k != "seed"}
+    return hashlib.sha256(canonical({**rest, **counted}).encode()).hexdigest()[:16]

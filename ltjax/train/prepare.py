@@ -160,6 +160,11 @@ def _method(spec: dict[str, Any]) -> Method:
 
 def _stages(method, config, stats, rows, augment, steps_per_epoch) -> tuple[ReadyStage, ...]:
     batch, epochs = config["optim"]["batch"], config["optim"]["epochs"]
+    names = [stage.name for stage in method.stages]
+    for name in config["optim"]["stages"]:
+        if name not in names:
+            raise ConfigError(f"config.optim.stages.{name}: the method has no such stage. "
+                              f"{registry.nearest(name, names)}Its stages: {', '.join(names)}.")
     if steps_per_epoch is None:
         if batch > rows:
             raise ConfigError(f"config.optim.batch={batch} is larger than the training split ({rows} rows); "
@@ -185,14 +190,15 @@ def _stages(method, config, stats, rows, augment, steps_per_epoch) -> tuple[Read
 
 
 def _optim(stage: Stage, config) -> dict[str, Any]:
-    """Library < the stage's habits < what the config gives; a schedule named anew drops the old one's options."""
+    """Library < the stage's habits < `optim` < `optim.stages`; a schedule named anew drops the old one's options."""
     known = configs.METHOD_HABITS
     for key in stage.optim:
         if key not in known:
             raise ConfigError(f"stage {stage.name!r}: optim.{key} is unknown. {registry.nearest(key, known)}"
                               f"Known: {', '.join(known)}.")
     given = {k: config["optim"][k] for k in known if config["optim"][k] is not None}
-    optim = {**{k: configs.LIBRARY["optim"][k] for k in known}, **stage.optim, **given}
+    own = config["optim"]["stages"].get(stage.name, {})
+    optim = {**{k: configs.LIBRARY["optim"][k] for k in known}, **stage.optim, **given, **own}
     optim["schedule"] = registry.resolve("schedule", optim["schedule"], "config.optim.schedule")
     registry.get("optimizer", optim["name"], "config.optim")
     return optim
