@@ -38,7 +38,7 @@ LIBRARY: dict[str, dict[str, Any]] = {
 """Every option of the fixed sections with the library's value, which also tells its type."""
 
 METHOD_HABITS = tuple(k for k in LIBRARY["optim"] if k not in ("epochs", "batch", "stages"))
-"""Options of `optim` that a method may set (None leaves them to it); `optim.stages` sets them per stage, beating all."""
+"""Options of `optim` that a method may set (None leaves them to it); `optim.stages` sets them per stage, above all."""
 
 BOUNDS = {
     "optim.epochs": (1, 10**6), "optim.batch": (1, 2**20), "optim.lr": (0, 1e6), "optim.momentum": (0, 1),

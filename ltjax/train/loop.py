@@ -48,7 +48,8 @@ def fit(config: Mapping[str, Any], *, seeds: Sequence[int] | None = None, init=N
       seeds: several seeds trained in one program; returns a list then. None is `config.seed` alone.
       init: one overlay of parameters per stage, `{"head/kernel": array}`.
       plan, other: rows of the training split, int [steps, batch], in place of the samplers; -1 is an empty slot.
-      draws: part name -> name -> [steps, ...] in place of a mixer's or loss's own random numbers.
+      draws: part name -> name -> one entry per row of the plan, in place of a mixer's own random numbers; of a loss
+        [calls, b, ...] per entry, since a mixed batch calls it once for each of its labels.
       steps_per_epoch: one list of step counts per stage, in place of floor(rows / batch).
       recipes: also take what the method's paper trained with (epochs, batch, augmentation).
       extend: a run folder from whose last checkpoint this config, with a longer budget, goes on.
@@ -96,15 +97,19 @@ class Trainer:
                 results |= {r.seed: r for r in self._train(stack)}
         return [results[s] for s in self.asked]
 
-    def _train(self, stack: contextlib.ExitStack) -> list[Result]:
-        began = time.perf_counter()
+    def open_for_measuring(self) -> None:
+        """Puts the data on the device and opens the log: what a stage's program needs to be run or timed."""
         self.cost = {"compile_s": 0.0, "steady_s": 0.0, "steady_steps": 0}
         self.data, self.first_row = self._resident()
+        self.book = Logbook(self.exp, {s: self.folders[s] for s in self.seeds})
+
+    def _train(self, stack: contextlib.ExitStack) -> list[Result]:
+        began = time.perf_counter()
         mine = {s: self.folders[s] for s in self.seeds}
         for folder in mine.values():
             folder.write("env.json", rundir.environment(self.mesh))
             folder.write("split.json", split_record(self.exp.dataset))
-        self.book = Logbook(self.exp, mine)
+        self.open_for_measuring()
         self.saves = Saves(self.exp, mine, self._like)
         stack.callback(self.saves.close)
         stage, state, sums = self._where_to_begin()
@@ -177,7 +182,7 @@ class Trainer:
         capacity = min(self.exp.config["run"]["chunk_steps"] or CAPACITY, stage.steps)
         return program_for(self.exp, stage, self.mesh, seeds=len(self.seeds), capacity=capacity,
                            rows=self.book.capacity(stage, capacity), masked=self.given.masked,
-                           draws=bool(self.given.draws))
+                           draws=bool(self.given.drawn_in(stage)))
 
     def _plans(self, stage: ReadyStage) -> list[Plan]:
         return [Plan(self.exp, stage, s, self.given, self.book.rows[stage.index]) for s in self.seeds]

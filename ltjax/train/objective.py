@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -73,7 +74,9 @@ def _folded(ctx: Context, number: int) -> Context:
 
 
 def _call(entry: ReadyEntry, outputs, batch, state, ctx: Context, draws, call: int):
+    own_weight = entry.part.meta.get("own_weight")
     if not entry.is_loss:
+        batch = {**batch, "weight": _weights(entry, batch, batch["label"], ctx)} if own_weight else batch
         return state_apply(entry, state, outputs, batch, ctx)
     logits = outputs.get("expert_logits", outputs["logits"])
     target = batch[entry.part.meta.get("reads", "label")]
@@ -81,18 +84,27 @@ def _call(entry: ReadyEntry, outputs, batch, state, ctx: Context, draws, call: i
     target = jnp.broadcast_to(target, (*logits.shape[:-1], *tail))
     supplied: dict[str, Any] = {"stats": ctx.stats}
     if "key" in entry.part.supplied:
-        supplied["key"] = ctx.key
-    if entry.part.meta.get("own_weight"):
+        supplied["key"] = _row_keys(ctx, logits.shape[:-1])
+    if own_weight:
         supplied["weight"] = jnp.broadcast_to(_weights(entry, batch, batch["label"], ctx), logits.shape[:-1])
-    supplied |= {name: array[call] for name, array in draws.items()}
-    keep = entry.part.supplied | set(entry.options) | set(draws)
-    value = entry.part.fn(logits, target, **entry.options, **{k: v for k, v in supplied.items() if k in keep})
+    supplied = {k: v for k, v in supplied.items() if k in entry.part.supplied}
+    options = {**entry.options, **{name: array[call] for name, array in draws.items()}}
+    value = entry.part.fn(logits, target, **options, **supplied)
     if value.shape != logits.shape[:-1]:
         raise ConfigError(f"loss {entry.part.name!r} returned shape {value.shape}; one value per example, "
                           f"{logits.shape[:-1]}, is the contract (no mean inside).")
     if "expert_logits" in outputs:
         value = value.sum(0)
     return (value.mean(0) if value.ndim == 2 else value), state, {}
+
+
+def _row_keys(ctx: Context, shape: tuple[int, ...]):
+    """One key per value of a loss that draws, by its global row: the same numbers on any number of devices."""
+    *lead, b = shape
+    rows = ctx.across.first(b) + jnp.arange(b)
+    places = jnp.arange(math.prod(lead))
+    keys = jax.vmap(lambda i: jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(ctx.key, i), rows))(places)
+    return keys.reshape(shape)
 
 
 def state_apply(entry: ReadyEntry, state, outputs, batch, ctx: Context):
@@ -127,7 +139,7 @@ def _reduce(entry: ReadyEntry, pairs, batch, mask, ctx: Context, total, mean):
         return _ratio(total(value.num), total(value.den))
     if jnp.ndim(value) == 0:
         return mean(value)
-    own = entry.is_loss and entry.part.meta.get("own_weight")
+    own = entry.part.meta.get("own_weight")
     nums, dens, plain = [], [], []
     for values, label, ratio in pairs:
         weight = jnp.ones_like(mask) if own else _weights(entry, batch, label, ctx)

@@ -26,13 +26,23 @@ class Given:
                 raise ConfigError(f"draws[{part!r}]: no part of this method draws under that name. "
                                   f"Parts: {', '.join(sorted(known))}.")
             for name, values in named.items():
-                if len(values) != exp.steps:
-                    raise ConfigError(f"draws[{part!r}][{name!r}] has {len(values)} entries for {exp.steps} steps; "
-                                      "give one per step.")
+                if len(values) != _plan_rows(exp):
+                    raise ConfigError(f"draws[{part!r}][{name!r}] has {len(values)} entries for {_plan_rows(exp)} "
+                                      "batches; give one per batch.")
 
     @property
     def masked(self) -> bool:
         return self.plan is not None and bool((self.plan < 0).any())
+
+    def drawn_in(self, stage: ReadyStage) -> dict[str, dict[str, np.ndarray]]:
+        """The draws of a stage's own parts; those of losses keep an axis of calls, those of mixers have none."""
+        names = {e.part.name for e in stage.entries} | ({stage.mixer[0].name} if stage.mixer else set())
+        return {part: named for part, named in self.draws.items() if part in names}
+
+
+def _plan_rows(exp: Experiment) -> int:
+    """Batches of a run: one per step, `accumulate` per step where gradients are accumulated."""
+    return sum(s.steps * s.optim["accumulate"] for s in exp.stages)
 
 
 def _rows(name: str, given, exp: Experiment):
@@ -42,7 +52,7 @@ def _rows(name: str, given, exp: Experiment):
         rows = np.asarray(given)
     except ValueError:
         rows = np.asarray(None)
-    micro = sum(s.steps * s.optim["accumulate"] for s in exp.stages)
+    micro = _plan_rows(exp)
     if rows.ndim != 2 or len(rows) != micro or rows.dtype.kind not in "iu":
         raise ConfigError(f"{name}: expected whole numbers of shape [{micro}, batch], one row per step, got "
                           f"{rows.dtype} of shape {rows.shape}.")
@@ -88,17 +98,16 @@ class Plan:
 
     def draws(self, first: int, count: int) -> dict[str, Any]:
         """Draws handed in for these steps, [count, k, calls, ...]; a draw for one call gets that axis."""
-        start = self.stage.offset + first
-        names = {e.part.name for e in self.stage.entries} | ({self.stage.mixer[0].name} if self.stage.mixer else set())
+        start = self._offset + first * self.micro
         losses = {e.part.name for e in self.stage.entries}
 
         def shaped(part, values):
-            chunk = values[start: start + count]
+            chunk = values[start: start + count * self.micro]
             chunk = chunk if part in losses else chunk[:, None]
-            return chunk[:, None]
+            return chunk.reshape(count, self.micro, *chunk.shape[1:])
 
         return {part: {name: shaped(part, v) for name, v in named.items()}
-                for part, named in self.given.draws.items() if part in names}
+                for part, named in self.given.drawn_in(self.stage).items()}
 
     def shared(self, first: int, count: int, dtype) -> dict[str, np.ndarray]:
         """What does not depend on the seed: `lr`, `epoch`, `last` (of its epoch), `row` (of the log in this chunk)."""

@@ -267,8 +267,11 @@ def _check_entry(entry: ReadyEntry, stage: ReadyStage, where: str) -> None:
     if stage.mixer and not entry.is_loss and meta.get("value", "example") != "example" and not meta.get("reads_mix"):
         raise ConfigError(f"{where}: term {entry.part.name!r} is not per example and does not read a mixed batch; "
                           f"train it without mixer {stage.mixer[0].name!r}.")
+    if entry.table is not None and not entry.is_loss and meta.get("value", "example") != "example":
+        raise ConfigError(f"{where}: term {entry.part.name!r} is not per example; it takes no class weights.")
     if meta.get("own_weight") and entry.normaliser != "batch":
-        raise ConfigError(f"{where}: loss {entry.part.name!r} takes its weights inside; its normaliser is 'batch'.")
+        raise ConfigError(f"{where}: {entry.part.kind} {entry.part.name!r} takes its weights inside; its normaliser is "
+                          "'batch'.")
     for need in meta.get("needs", ()):
         if need == "views" and len(stage.views) < 2:
             raise ConfigError(f"{where}: term {entry.part.name!r} needs at least two views; the stage has one.")

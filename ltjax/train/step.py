@@ -132,7 +132,7 @@ class Update:
     def _draws(self, feed, j):
         """Draws handed in for this step: part -> name -> [calls, ...], this device's rows where they have rows."""
         parts = [e.part for e in self.stage.entries] + ([self.stage.mixer[0]] if self.stage.mixer else [])
-        by_row = {part.name: part.meta.get("per_row", ()) for part in parts}
+        by_row = {part.name: (*part.meta.get("per_row", ()), *part.meta.get("draws", ())) for part in parts}
         b = feed["rows"].shape[1]
 
         def mine(part, name, values):
