@@ -64,9 +64,10 @@ def base() -> ConfigDict:
     100
     """
     optim = {k: None if k in METHOD_HABITS else v for k, v in LIBRARY["optim"].items()}
+    fixed = {"optim": optim, "eval": LIBRARY["eval"], "run": LIBRARY["run"]}
     return ConfigDict(dict(
-        seed=0, data={"name": "digits_lt"}, model={"name": "mlp"}, method={"name": "erm"}, optim=optim,
-        eval=dict(LIBRARY["eval"]), run=dict(LIBRARY["run"]),
+        seed=0, data={"name": "digits_lt"}, model={"name": "mlp"}, method={"name": "erm"},
+        **{section: ConfigDict(dict(values), convert_dict=False) for section, values in fixed.items()},
     ), convert_dict=False)
 
 
