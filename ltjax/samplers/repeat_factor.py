@@ -49,7 +49,8 @@ def row_repeat(labels: np.ndarray, repeat: np.ndarray) -> np.ndarray:
     return np.where(labels > 0, np.nan_to_num(repeat, nan=1.0)[None, :], 1.0).max(1)
 
 
-@register("sampler", "repeat_factor", cite="arXiv:1908.03195", bounds={"threshold": (0.0, 1.0)})
+@register("sampler", "repeat_factor", cite="arXiv:1908.03195", bounds={"threshold": (0.0, 1.0)},
+          probe={"threshold": 0.3})
 def repeat_factor(draw: Draw, *, threshold: float = 1e-3, root: bool = True) -> Sampler:
     r"""Shows each row floor(r) times per epoch and once more with the probability that is left.
 
@@ -69,7 +70,7 @@ def repeat_factor(draw: Draw, *, threshold: float = 1e-3, root: bool = True) -> 
 
 
 @register("sampler", "instance_aware_repeat_factor", cite="arXiv:2305.08069",
-          bounds={"threshold": (0.0, 1.0)}, choices={"mean": MEANS})
+          bounds={"threshold": (0.0, 1.0)}, choices={"mean": MEANS}, probe={"threshold": 0.3})
 def instance_aware_repeat_factor(draw: Draw, *, threshold: float = 1e-3, mean: str = "geometric") -> Sampler:
     r"""Repeat factors from the shares of rows and of instances together.
 

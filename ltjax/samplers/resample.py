@@ -20,7 +20,7 @@ def undersampled(counts: np.ndarray, ratio: float = 1.0, threshold: int = 0) -> 
     return np.minimum(counts, threshold or round(smallest / ratio))
 
 
-@register("sampler", "oversample", cite="arXiv:1710.05381", bounds={"ratio": (0.0, 1.0)})
+@register("sampler", "oversample", cite="arXiv:1710.05381", bounds={"ratio": (0.0, 1.0)}, probe={"ratio": 0.5})
 def oversample(draw: Draw, *, ratio: float = 1.0) -> Sampler:
     """Random minority oversampling: rows of small classes are repeated, then all are shuffled as usual.
 
@@ -30,15 +30,15 @@ def oversample(draw: Draw, *, ratio: float = 1.0) -> Sampler:
       ratio: smallest over largest class afterwards; 1 makes all as large as the largest.
     Reference: Buda et al. 2018.
     """
-    missing = oversampled(draw.counts, ratio) - draw.counts
+    rows, missing = draw.by_class, oversampled(draw.counts, ratio) - draw.counts
     owner = np.repeat(np.arange(draw.classes), missing)
     u = fractions(draw.seed, draw.stream, 0, 0, np.arange(owner.size))
-    extra = draw.by_class[draw.start[owner] + (u * draw.counts[owner]).astype(np.int64)]
+    extra = rows[draw.start[owner] + (u * draw.counts[owner]).astype(np.int64)]
     return Shuffled(draw, np.concatenate([np.arange(draw.rows, dtype=np.int32), extra]))
 
 
 @register("sampler", "undersample", cite="arXiv:1710.05381",
-          bounds={"ratio": (1e-6, 1.0), "threshold": (0, 10**9)})
+          bounds={"ratio": (1e-6, 1.0), "threshold": (0, 10**9)}, probe={"ratio": 0.5})
 def undersample(draw: Draw, *, ratio: float = 1.0, threshold: int = 0) -> Sampler:
     """Random majority undersampling: rows of large classes are left out for good, the rest is shuffled.
 
@@ -49,8 +49,8 @@ def undersample(draw: Draw, *, ratio: float = 1.0, threshold: int = 0) -> Sample
       threshold: cut classes to so many rows instead; 0 uses the ratio.
     Reference: Buda et al. 2018; the threshold is that of their two-phase training.
     """
-    kept = undersampled(draw.counts, ratio, threshold)
+    rows, kept = draw.by_class, undersampled(draw.counts, ratio, threshold)
     owner = np.repeat(np.arange(draw.classes), draw.counts)
     place = np.arange(draw.rows) - draw.start[owner]
     order = np.lexsort((hashed(draw.seed, draw.stream, 0, 0, np.arange(draw.rows)), owner))
-    return Shuffled(draw, np.sort(draw.by_class[order[place < kept[owner]]]))
+    return Shuffled(draw, np.sort(rows[order[place < kept[owner]]]))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ltjax import registry
-from ltjax.samplers.base import Draw
+from ltjax.samplers.base import OTHER, STREAMS, Draw, permuted
+from ltjax.samplers.in_batch import pair_probabilities
 from ltjax.samplers.streams import hashed, permutations, uniforms
 
 LABELS = np.repeat([0, 1, 2], [12, 6, 2])
@@ -144,3 +145,71 @@ def test_negative_and_very_large_seeds_are_accepted():
     draws = [dataclasses.replace(DRAW, seed=s) for s in (-1, 0, 2**70 + 5)]
     plans = {make("class_aware", draw).plan(0, 9).tobytes() for draw in draws}
     assert len(plans) == 3
+
+
+def test_permuted_rows_stay_in_their_step():
+    plan = make("shuffle").plan(0, 6)
+    other = permuted(plan, 0, seed=1)
+    np.testing.assert_array_equal(np.sort(other, 1), np.sort(plan, 1))
+    np.testing.assert_array_equal(permuted(plan[2:4], 2, seed=1), other[2:4])
+    assert (other != plan).any()
+
+
+def test_oversampling_fills_every_class_up_with_its_own_rows():
+    sampler = make("oversample", dataclasses.replace(DRAW, batch=36))
+    rows = sampler.plan(0, 1).ravel()
+    assert np.bincount(LABELS[rows]).tolist() == [12, 12, 12]
+    assert np.unique(rows).size == 20
+    half = LABELS[make("oversample", dataclasses.replace(DRAW, batch=24), ratio=0.5).plan(0, 1).ravel()]
+    assert np.bincount(half).tolist() == [12, 6, 6]
+
+
+def test_undersampling_leaves_the_same_rows_out_for_good():
+    rows = make("undersample").plan(0, 50).ravel()
+    assert np.bincount(LABELS[np.unique(rows)]).tolist() == [2, 2, 2]
+    cut = np.unique(make("undersample", threshold=5).plan(0, 50))
+    assert np.bincount(LABELS[cut]).tolist() == [5, 5, 2]
+    others = [make("undersample", dataclasses.replace(DRAW, seed=seed)).plan(0, 9) for seed in range(9)]
+    assert len({tuple(np.unique(other)) for other in others}) > 1
+
+
+def test_repeat_factors_show_a_rare_row_as_often_as_they_say():
+    """n = (12, 6, 2) of 20 and t = 0.4 give repeat factors 1, sqrt(4/3) and 2."""
+    sampler = make("repeat_factor", threshold=0.4)
+    np.testing.assert_allclose(sampler.repeat, np.repeat([1, np.sqrt(4 / 3), 2], [12, 6, 2]))
+    shown = np.bincount(sampler.plan(0, 2000).ravel(), minlength=20) / (16000 / sampler.repeat.sum())
+    np.testing.assert_allclose(shown, sampler.repeat, rtol=0.03)
+
+
+def test_each_epoch_of_repeat_factors_has_whole_copies_and_chance_for_the_rest():
+    sampler = make("repeat_factor", threshold=0.4)
+    copies = [sampler._copies(epoch) for epoch in range(300)]
+    assert all((c[:12] == 1).all() and (c[18:] == 2).all() and np.isin(c[12:18], (1, 2)).all() for c in copies)
+    assert abs(np.mean([c[12:18].mean() for c in copies]) - np.sqrt(4 / 3)) < 5 * 0.37 / np.sqrt(1800)
+
+
+def test_instances_count_beside_rows_in_instance_aware_repeat_factors():
+    table = np.array([[1, 0], [1, 0], [1, 9], [0, 0]])
+    draw = Draw(table, 2, 8)
+    by_row = make("repeat_factor", draw, threshold=0.75).repeat
+    aware = make("instance_aware_repeat_factor", draw, threshold=0.75).repeat
+    assert by_row[2] == pytest.approx(np.sqrt(3))
+    assert aware[2] == pytest.approx(np.sqrt(0.75 / np.sqrt(0.25 * 0.75)))
+    assert by_row[3] == aware[3] == 1
+
+
+def test_partners_in_the_batch_are_rows_of_that_batch():
+    main = make("shuffle").plan(0, 40)
+    partner = make("in_batch", dataclasses.replace(DRAW, stream=OTHER)).plan(0, 40)
+    assert all(np.isin(p, m).all() for p, m in zip(partner, main))
+
+
+def test_partners_in_the_batch_follow_the_main_sampler_of_every_stage():
+    later = dataclasses.replace(DRAW, stream=2 * STREAMS)
+    main = make("class_balanced", later).plan(0, 40)
+    partner = make("in_batch", dataclasses.replace(later, stream=2 * STREAMS + OTHER), of="class_balanced")
+    assert all(np.isin(p, m).all() for p, m in zip(partner.plan(0, 40), main))
+
+
+def test_pair_probabilities_favour_rare_classes():
+    np.testing.assert_allclose(pair_probabilities([100, 25, 100], -0.5), [0.25, 0.5, 0.25])
