@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -49,7 +50,8 @@ class Program:
     def __init__(self, exp: Experiment, stage: ReadyStage, mesh, *, seeds: int, capacity: int, rows: int,
                  masked: bool, draws: bool):
         self.capacity, self.log_rows, self.seeds = capacity, rows, seeds
-        self.update = Update(exp, stage, network_of(exp, stage), masked)
+        teacher = teacher_of(stage.networks["teacher"]).network if "teacher" in stage.networks else None
+        self.update = Update(exp, stage, network_of(exp, stage), masked, teacher)
         lead = (None,) if seeds > 1 else ()
         by_row, whole = P(*lead, None, None, AXIS), P()
         mapped = {"rows": by_row}
@@ -147,11 +149,22 @@ def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainStat
     networks = {}
     if "ema" in stage.networks:
         networks["ema"] = {"params": params, "model_state": model_state}
+    if "teacher" in stage.networks:
+        fixed = teacher_of(stage.networks["teacher"])
+        networks["teacher"] = {"params": fixed.params, "model_state": fixed.model_state}
     projection = stage.project[0].fn(**stage.project[1]).init(flat(params)) if stage.project else {}
     opt = transformation(stage.optim, trained).init(trained)
     return TrainState(
         step=jnp.int32(0), params=params, model_state=model_state, opt=opt, terms=terms,
         networks=jax.tree.map(jnp.copy, networks), project=projection, seed=key, halted=jnp.bool_(False))
+
+
+@lru_cache(maxsize=4)
+def teacher_of(run: str):
+    """The fixed network of a stage: that of a finished run folder."""
+    from ltjax.train.restore import restore
+
+    return restore(run)
 
 
 def _term_state(exp, stage, entry, network, params, model_state, key, dtype):

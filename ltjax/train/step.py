@@ -32,6 +32,7 @@ class Update:
     stage: ReadyStage
     network: Any
     masked: bool
+    teacher: Any = None
 
     def __call__(self, state: TrainState, feed, data):
         across = Across()
@@ -76,6 +77,10 @@ class Update:
             seen, moved = self._forward(jax.lax.stop_gradient(shadow), batch)
             outputs = {**outputs, "ema": jax.lax.stop_gradient(seen)}
             networks = {**networks, "ema": {**networks["ema"], "model_state": moved}}
+        if "teacher" in networks:
+            fixed = {"params": networks["teacher"]["params"], **networks["teacher"]["model_state"]}
+            seen, _ = self._forward(fixed, batch, self.teacher, train=False)
+            outputs = {**outputs, "teacher": jax.lax.stop_gradient(seen)}
         draws = self._draws(feed, j)
         loss, terms, values = total_loss(self.stage.entries, outputs, batch, terms, context, draws, across.total,
                                          mean_over_devices)
@@ -115,15 +120,16 @@ class Update:
         out = {**batch, "x": x, "index": index, "mask": mask}
         return {**out, "views": jnp.arange(len(views))} if len(views) > 1 else out
 
-    def _forward(self, variables, batch):
+    def _forward(self, variables, batch, network=None, train=None):
         """Outputs with views unfolded to a leading axis (after the experts'), and the new statistics."""
         x, mask, many = batch["x"], batch["mask"] if self.masked else None, len(self.stage.views) > 1
         if many:
             b, v = x.shape[:2]
             x = x.reshape(b * v, *x.shape[2:])
             mask = None if mask is None else jnp.repeat(mask, v)
-        train = self.stage.batchnorm == "batch"
-        outputs, moved = self.network.apply(variables, x, train=train, mask=mask, mutable=["batch_stats"])
+        train = self.stage.batchnorm == "batch" if train is None else train
+        network = network or self.network
+        outputs, moved = network.apply(variables, x, train=train, mask=mask, mutable=["batch_stats"])
         if many:
             outputs = {k: o if k in PER_NETWORK else unfold(o, b, v, k.startswith("expert_"))
                        for k, o in outputs.items()}
