@@ -28,7 +28,7 @@ def anchors(scores, same, other, *, scale_pos, scale_neg, threshold, margin, eps
 
 @register("term", "multi_similarity", cite="arXiv:1904.06627", needs=("features",), value="sum",
           bounds={"scale_pos": (1e-6, 1e4), "scale_neg": (1e-6, 1e4), "epsilon": (0.0, 1.0)},
-          probe={"epsilon": 0.6})
+          probe={"epsilon": 0.6, "margin": -0.5})
 def multi_similarity(*, scale_pos=2.0, scale_neg=40.0, threshold=0.5, margin=0.1, epsilon=1e-5):
     r"""Pulls the hard positives and pushes the hard negatives of every row, over the global batch.
 
