@@ -219,7 +219,7 @@ def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augme
         entries=_entries(stage, where, steps, stats),
         sampler=registry.resolve("sampler", stage.sampler, f"{where}.sampler"),
         other=registry.resolve("sampler", stage.other, f"{where}.other") if stage.other is not None else None,
-        mixer=_in_steps(registry.bind("mixer", stage.mixer, f"{where}.mixer"), steps) if stage.mixer else None,
+        mixer=registry.bind("mixer", _in_steps(stage.mixer, steps), f"{where}.mixer") if stage.mixer else None,
         views=tuple(tuple(_augment(a, where) for a in _listed(view)) for view in views),
         gradient=registry.bind("gradient", stage.gradient, f"{where}.gradient"),
         project=registry.bind("project", stage.project, f"{where}.project") if stage.project else None,
@@ -302,8 +302,9 @@ def _shares_to_steps(options: dict[str, Any], steps: int) -> dict[str, Any]:
     return {k: _share(v, steps, k) if k in ("after", "until") and v is not None else v for k, v in options.items()}
 
 
-def _in_steps(bound, steps: int):
-    return bound[0], _shares_to_steps(bound[1], steps)
+def _in_steps(spec, steps: int):
+    """A part's spec with its shares as integer steps, which is how its own options are typed."""
+    return _shares_to_steps(dict(spec), steps) if isinstance(spec, Mapping) else spec
 
 
 def _meaning(stage: ReadyStage, stats: ClassStats, labels, config) -> str:
