@@ -49,8 +49,8 @@ class Across:
         if jnp.issubdtype(x.dtype, jnp.bool_):
             return self.same(x.astype(jnp.int32)).astype(bool)
         whole = jnp.zeros((n * x.shape[0], *x.shape[1:]), x.dtype)
-        start = (lax.axis_index(AXIS) * x.shape[0],) + (0,) * (x.ndim - 1)
-        return lax.psum(lax.dynamic_update_slice(varying(whole), varying(x), start), AXIS)
+        start = lax.axis_index(AXIS) * x.shape[0]
+        return lax.psum(lax.dynamic_update_slice_in_dim(varying(whole), varying(x), start, 0), AXIS)
 
     def total(self, x):
         """The sum over devices, replicated, with gradient."""
