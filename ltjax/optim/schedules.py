@@ -43,7 +43,7 @@ def cosine(total, *, warmup=0.0, start=0.0, ramp="linear", ahead=0, per="epoch",
       after_warmup: t and T count from the end of the warm-up (otherwise over the whole stage).
     """
     begin = round(warmup * total) if after_warmup else 0
-    t = (np.arange(total) + ahead - begin) / max(total - begin, 1)
+    t = np.maximum(np.arange(total) + ahead - begin, 0) / max(total - begin, 1)
     return _warm((1 + np.cos(np.pi * t)) / 2, total, warmup, start, ramp)
 
 
