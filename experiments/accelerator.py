@@ -59,13 +59,10 @@ def device() -> dict:
 def speed_grid(args):
     """(name, measurement): compute types, seeds side by side, chunk lengths, and a Python loop of single steps."""
     batch = 8 if args.smoke else 128
-    for dtype in ("float32", "bfloat16"):
-        for seeds in (1, 4, 8):
-            yield (f"speed_resnet32_b{batch}_{dtype}_seeds{seeds}",
-                   lambda d=dtype, s=seeds: measure_speed(batch, d, s, 256, args.smoke))
-        for chunk in (1, 16):
-            yield (f"speed_resnet32_b{batch}_{dtype}_chunk{chunk}",
-                   lambda d=dtype, c=chunk: measure_speed(batch, d, 1, c, args.smoke))
+    for seeds, chunk in ((1, 256), (4, 256), (1, 1), (8, 256), (1, 16)):
+        for dtype in ("float32", "bfloat16"):
+            yield (f"speed_resnet32_b{batch}_{dtype}_seeds{seeds}_chunk{chunk}",
+                   lambda d=dtype, s=seeds, c=chunk: measure_speed(batch, d, s, c, args.smoke))
 
 
 def measure_speed(batch: int, dtype: str, seeds: int, chunk: int, smoke: bool) -> dict:

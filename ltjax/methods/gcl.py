@@ -27,4 +27,5 @@ def gcl(*, mixup=True, alpha=1.0, noise_scale=0.5, scale=30.0, head_share=0.13, 
     head = Stage("head", head_share, sampler=sampler, train="head/.*", batchnorm="running",
                  objective={**noisy, "scale": head_scale, "margin": margin, "gamma": gamma},
                  optim=dict(lr=lr, schedule=dict(name="cosine")))
-    return Method(head="cosine", stages=(features, head), recipe={"optim.epochs": 230, "optim.batch": 64})
+    return Method(head="cosine", stages=(features, head), posthoc=(dict(name="scale", factor=head_scale),),
+                  recipe={"optim.epochs": 230, "optim.batch": 64})
