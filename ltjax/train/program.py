@@ -155,8 +155,8 @@ def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainStat
     projection = stage.project[0].fn(**stage.project[1]).init(flat(params)) if stage.project else {}
     opt = transformation(stage.optim, trained).init(trained)
     return TrainState(
-        step=jnp.int32(0), params=params, model_state=model_state, opt=opt, terms=terms,
-        networks=jax.tree.map(jnp.copy, networks), project=projection, seed=key, halted=jnp.bool_(False))
+        step=jnp.int32(0), params=params, model_state=model_state, opt=opt,
+        terms=jax.tree.map(jnp.copy, terms), networks=jax.tree.map(jnp.copy, networks), project=projection, seed=key, halted=jnp.bool_(False))
 
 
 @lru_cache(maxsize=4)
