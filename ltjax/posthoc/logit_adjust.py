@@ -7,7 +7,7 @@ from ltjax.registry import register
 
 
 @register("posthoc", "logit_adjust", cite="arXiv:2007.07314", needs="train_posterior",
-          bounds={"tau": (0.0, 100.0), "epsilon": (0.0, 1.0)})
+          bounds={"tau": (0.0, 100.0), "epsilon": (0.0, 1.0)}, probe={"epsilon": 0.1})
 def logit_adjust(outputs, *, stats, target_log_prior=None, tau: float = 1.0,
                  epsilon: float = 1e-12) -> np.ndarray:
     r"""Takes the training prior out of logits that were trained on the data as they are.
@@ -32,7 +32,8 @@ def fit_strength(outputs, labels, *, stats, largest: float = 3.0, points: int = 
 
 
 @register("posthoc", "logit_adjust_tuned", cite="arXiv:2007.07314", needs="train_posterior", fit=fit_strength,
-          fit_on="val", bounds={"largest": (0.1, 100.0), "points": (2, 10001)}, choices={"measure": MEASURES})
+          fit_on="val", bounds={"largest": (0.1, 100.0), "points": (2, 10001)}, choices={"measure": MEASURES},
+          probe={"measure": "nll", "points": 32})
 def logit_adjust_tuned(outputs, *, stats, params, target_log_prior=None, largest: float = 3.0,
                        points: int = 61, measure: str = "balanced_accuracy") -> np.ndarray:
     """Logit adjustment whose strength is chosen on the validation split.

@@ -43,7 +43,8 @@ def estimate(probs: np.ndarray, params, *, estimator: str = "em", tolerance: flo
 
 @register("posthoc", "prior_shift", cite="arXiv:1802.03916, arXiv:1901.06852", needs="train_posterior",
           fit=fit_source, fit_on="val", transductive=True, choices={"estimator": ESTIMATORS},
-          bounds={"tolerance": (0.0, 1.0), "most_rounds": (1, 10**6), "floor": (1e-300, 1.0)})
+          bounds={"tolerance": (0.0, 1.0), "most_rounds": (1, 10**6), "floor": (1e-300, 1.0)},
+          probe={"tolerance": 0.01, "floor": 0.9})
 def prior_shift(outputs, *, stats, params, target_log_prior=None, estimator: str = "em",
                 tolerance: float = 1e-6, most_rounds: int = 100, floor: float = 1e-12) -> np.ndarray:
     r"""Estimates the class shares of the test set from all its predictions and corrects each of them.

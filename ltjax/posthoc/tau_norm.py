@@ -35,7 +35,7 @@ def fit_strength(outputs, labels, *, stats, largest: float = 2.0, points: int = 
 
 @register("posthoc", "tau_norm_tuned", cite="arXiv:1910.09217", reads=("features", "classifier"),
           fit=fit_strength, fit_on="val", bounds={"largest": (0.1, 10.0), "points": (2, 10001)},
-          choices={"measure": MEASURES})
+          choices={"measure": MEASURES}, probe={"measure": "balanced_nll", "points": 8})
 def tau_norm_tuned(outputs, *, stats, params, target_log_prior=None, largest: float = 2.0, points: int = 21,
                    measure: str = "balanced_accuracy") -> np.ndarray:
     """Tau-normalisation whose tau is chosen on the validation split; the defaults are the authors' sweep.

@@ -31,7 +31,8 @@ def temperature(outputs, *, stats, params, target_log_prior=None, balanced: bool
     return logits_of(outputs, stats) / float(params["temperature"])
 
 
-@register("posthoc", "class_temperature")
+@register("posthoc", "class_temperature",
+          probe={"temperatures": lambda stats: tuple((stats.counts / stats.counts.max()) ** 0.25)})
 def class_temperature(outputs, *, stats, target_log_prior=None, temperatures: tuple = ()) -> np.ndarray:
     r"""Divides the logit of each class by its own temperature.
 

@@ -180,13 +180,3 @@ class Shuffled:
             parts.append(part)
             at += len(part)
         return np.concatenate(parts).reshape(count, batch)
-
-
-def permuted(plan: np.ndarray, first: int, seed: int, stream: int = PERMUTATION) -> np.ndarray:
-    """The rows of each step in another random order: partners inside the batch, as mixup wants them.
-
-    Args:
-      plan: rows of the steps first .. first+len(plan)-1, int [count, batch].
-    """
-    steps = np.arange(first, first + len(plan))
-    return np.take_along_axis(plan, permutations(seed, stream, steps, plan.shape[1]), axis=1)

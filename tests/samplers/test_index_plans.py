@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ltjax import registry
-from ltjax.samplers.base import OTHER, STREAMS, Draw, permuted
+from ltjax.samplers.base import OTHER, STREAMS, Draw
 from ltjax.samplers.in_batch import pair_probabilities
 from ltjax.samplers.streams import hashed, permutations, uniforms
 
@@ -145,14 +145,6 @@ def test_negative_and_very_large_seeds_are_accepted():
     draws = [dataclasses.replace(DRAW, seed=s) for s in (-1, 0, 2**70 + 5)]
     plans = {make("class_aware", draw).plan(0, 9).tobytes() for draw in draws}
     assert len(plans) == 3
-
-
-def test_permuted_rows_stay_in_their_step():
-    plan = make("shuffle").plan(0, 6)
-    other = permuted(plan, 0, seed=1)
-    np.testing.assert_array_equal(np.sort(other, 1), np.sort(plan, 1))
-    np.testing.assert_array_equal(permuted(plan[2:4], 2, seed=1), other[2:4])
-    assert (other != plan).any()
 
 
 def test_oversampling_fills_every_class_up_with_its_own_rows():
