@@ -156,7 +156,8 @@ def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainStat
     opt = transformation(stage.optim, trained).init(trained)
     return TrainState(
         step=jnp.int32(0), params=params, model_state=model_state, opt=opt,
-        terms=jax.tree.map(jnp.copy, terms), networks=jax.tree.map(jnp.copy, networks), project=projection, seed=key, halted=jnp.bool_(False))
+        terms=jax.tree.map(jnp.copy, terms), networks=jax.tree.map(jnp.copy, networks), project=projection,
+        seed=key, halted=jnp.bool_(False))
 
 
 @lru_cache(maxsize=4)
