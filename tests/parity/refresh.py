@@ -16,7 +16,12 @@ import sys
 from pathlib import Path
 
 COPY = Path(__file__).parent.parent / "golden"
-FAMILIES = ("rebalance",)
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "rebalance": (),
+    "evaluation": ("calibration", "prior_shift", "prior_weighted_accuracy", "relative_accuracy",
+                   "roc_auc_multiclass", "shot_metrics"),
+}
+"""Family -> the keys that we keep; none named are all."""
 KEPT = ("key", "family", "paper", "source", "derived", "reduction")
 LIMIT = 1 << 20
 
@@ -33,7 +38,9 @@ def refresh(source: Path, copy: Path, families, check: bool, say=print) -> int:
     """Brings `copy` up to date (or only compares); returns the number of files that do not agree."""
     open_ends = 0
     for family in families:
-        theirs = {path.name: path for path in sorted((source / family).glob("*.json"))}
+        wanted = FAMILIES.get(family, ())
+        theirs = {path.name: path for path in sorted((source / family).glob("*.json"))
+                  if not wanted or path.stem in wanted}
         if not theirs:
             raise FileNotFoundError(f"{source / family} holds no golden files: --source must be the folder "
                                     "that holds <family>/<key>.json.")
@@ -70,7 +77,7 @@ def main(argv=None) -> int:
     parser.add_argument("--source", default=os.environ.get("LTJAX_GOLDEN_SOURCE"),
                         help="folder of golden families (default: LTJAX_GOLDEN_SOURCE)")
     parser.add_argument("--check", action="store_true", help="compare only, write nothing")
-    parser.add_argument("--families", nargs="+", default=FAMILIES, metavar="FAMILY")
+    parser.add_argument("--families", nargs="+", default=tuple(FAMILIES), metavar="FAMILY")
     args = parser.parse_args(argv)
     if not args.source:
         parser.error("give --source DIR or set LTJAX_GOLDEN_SOURCE")
