@@ -86,9 +86,10 @@ def _checked(logits, labels, stats: ClassStats) -> tuple[np.ndarray, np.ndarray]
         raise ValueError(f"labels run from {labels.min()} to {labels.max()}, which is outside "
                          f"0..{stats.classes - 1}; leave padding rows out.")
     logits = logits[:, : stats.classes]
-    if np.isnan(logits).any():
-        raise ValueError(f"{int(np.isnan(logits).any(1).sum())} of {len(logits)} rows have a logit that is "
-                         "not a number; the model has diverged.")
+    bad = ~np.isfinite(logits.max(1))  # one NaN or +inf in the row, or -inf everywhere
+    if bad.any():
+        raise ValueError(f"{int(bad.sum())} of {len(logits)} rows have a logit that is not finite; the model "
+                         "has diverged.")
     return logits, labels
 
 

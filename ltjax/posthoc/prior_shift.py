@@ -1,5 +1,7 @@
 """The test prior estimated from unlabelled test predictions, and put in place of the old one."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import softmax
 
@@ -7,6 +9,15 @@ from ltjax.posthoc.common import keeps_prior, logits_of
 from ltjax.registry import register
 
 ESTIMATORS = ("em", "em_label_prior", "bbse_soft", "bbse_hard")
+
+
+class Estimate(NamedTuple):
+    """Class priors of source and target, their ratio, and the rounds that EM took."""
+
+    source_prior: np.ndarray
+    weights: np.ndarray
+    target_prior: np.ndarray
+    iterations: int | None
 
 
 def fit_source(outputs, labels, *, stats, estimator: str = "em", tolerance: float = 1e-6,
@@ -19,8 +30,8 @@ def fit_source(outputs, labels, *, stats, estimator: str = "em", tolerance: floa
 
 
 def estimate(probs: np.ndarray, params, *, estimator: str = "em", tolerance: float = 1e-6,
-             most_rounds: int = 100) -> dict[str, np.ndarray | int | None]:
-    """`weights` (test over source prior per class), `source_prior`, `target_prior` and `iterations` of EM.
+             most_rounds: int = 100) -> Estimate:
+    """The prior of some rows from their probabilities.
 
     Args:
       probs: probabilities of the test rows, float64 [n, C]; params: from `fit_source`.
@@ -37,8 +48,7 @@ def estimate(probs: np.ndarray, params, *, estimator: str = "em", tolerance: flo
             raise ValueError(_absent(source))
         weights, rounds = _em(probs, source, tolerance, most_rounds)
     target = weights * source
-    return {"source_prior": source, "weights": weights, "target_prior": target / target.sum(),
-            "iterations": rounds}
+    return Estimate(source, weights, target / target.sum(), rounds)
 
 
 @register("posthoc", "prior_shift", cite="arXiv:1802.03916, arXiv:1901.06852", needs="train_posterior",
@@ -66,7 +76,7 @@ def prior_shift(outputs, *, stats, params, target_log_prior=None, estimator: str
     z = logits_of(outputs, stats)
     found = estimate(softmax(z, axis=1), params, estimator=estimator, tolerance=tolerance,
                      most_rounds=most_rounds)
-    return z + np.log(np.maximum(found["weights"], floor))[None, :]
+    return z + np.log(np.maximum(found.weights, floor))[None, :]
 
 
 def _decided(p: np.ndarray) -> np.ndarray:

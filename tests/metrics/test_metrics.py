@@ -108,8 +108,9 @@ def test_float32_logits_are_measured_in_float64():
 def test_bad_input_is_told_in_one_sentence():
     with pytest.raises(ValueError, match="leave padding rows out"):
         metrics.evaluate(LOGITS, np.where(LABELS == 0, -1, LABELS), stats=STATS)
-    with pytest.raises(ValueError, match="1 of 400 rows have a logit that is not a number"):
-        metrics.evaluate(np.where(np.arange(400)[:, None] == 7, np.nan, LOGITS), LABELS, stats=STATS)
+    for bad in (np.nan, np.inf, -np.inf):
+        with pytest.raises(ValueError, match="1 of 400 rows have a logit that is not finite"):
+            metrics.evaluate(np.where(np.arange(400)[:, None] == 7, bad, LOGITS), LABELS, stats=STATS)
     with pytest.raises(ValueError, match="for 5 classes"):
         metrics.evaluate(LOGITS[:, :4], LABELS, stats=STATS)
     with pytest.raises(ConfigError, match="at least 1"):

@@ -159,7 +159,7 @@ def test_the_test_prior_is_found_and_helps(estimator):
     rule = {"estimator": estimator}
     p = 1 / (1 + np.exp(-np.diff(posterior(test), axis=1)))
     found = estimate(np.hstack([1 - p, p]), fitted, **rule)
-    np.testing.assert_allclose(found["target_prior"], [0.3, 0.7], atol=0.05)
+    np.testing.assert_allclose(found.target_prior, [0.3, 0.7], atol=0.05)
     after = posthoc.prior_shift({"logits": posterior(test)}, stats=STATS, params=fitted, **rule)
     assert (after.argmax(1) == truth).mean() > (posterior(test).argmax(1) == truth).mean() + 0.05
 

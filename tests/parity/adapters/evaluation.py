@@ -50,7 +50,7 @@ def prior_shift_key(case):
     fitted = fit_source(outputs("val_probs"), ints(case, "val_labels"), stats=stats)
     found = estimate(case.numbers("test_probs"), fitted, **rule)
     corrected = prior_shift(outputs("test_probs"), stats=stats, params=fitted, **rule, floor=1e-300)
-    return {**found, "posterior": softmax(corrected, axis=1), "predicted": corrected.argmax(1)}
+    return {**found._asdict(), "posterior": softmax(corrected, axis=1), "predicted": corrected.argmax(1)}
 
 
 ADAPTERS = {
