@@ -32,7 +32,7 @@ class Given:
 
     @property
     def masked(self) -> bool:
-        return self.plan is not None and bool((self.plan < 0).any())
+        return any(rows is not None and bool((rows < 0).any()) for rows in (self.plan, self.other))
 
     def drawn_in(self, stage: ReadyStage) -> dict[str, dict[str, np.ndarray]]:
         """The draws of a stage's own parts; those of losses keep an axis of calls, those of mixers have none."""

@@ -101,7 +101,8 @@ class Update:
             mixer, ctx = part.fn(**options), context(part.name)
             given = self._draws(feed, j).get(part.name)
             values = mixer.draw(ctx.key, batch, ctx) if given is None else {k: v[0] for k, v in given.items()}
-            batch = mixer.mix(batch, values, self.exp.stats, ctx)
+            mixed = mixer.mix(batch, values, self.exp.stats, ctx)
+            batch = unmixed_where_alone(batch, mixed) if self.masked else mixed
         return batch
 
     def _rows(self, rows, data, context, name="augment"):
@@ -186,6 +187,13 @@ class Update:
         metrics = {k: jnp.where(take, v, 0) for k, v in metrics.items()}
         return state, {**metrics, "good": take.astype(metrics["loss"].dtype),
                        "bad": (~ok & ~old.halted).astype(metrics["loss"].dtype)}
+
+
+def unmixed_where_alone(batch, mixed):
+    """The mixed batch, but rows whose partner is an empty slot as they were."""
+    alone = batch["other"]["mask"] == 0
+    return {**mixed, "x": jnp.where(alone.reshape(-1, *(1,) * (mixed["x"].ndim - 1)), batch["x"], mixed["x"]),
+            "label2": jnp.where(alone, batch["label"], mixed["label2"]), "ratio": jnp.where(alone, 1, mixed["ratio"])}
 
 
 def augmented(images, keys, view):

@@ -55,9 +55,9 @@ RULES = {
 @pytest.mark.parametrize("rule", RULES)
 def test_a_schedule_follows_its_rule(rule):
     name, total, options, expected = RULES[rule]
-    np.testing.assert_allclose(made(name, total, **options), [expected(e) for e in range(total)], rtol=1e-12, atol=1e-16)
-    per_step = made(name, total, **options, per="step")
-    np.testing.assert_allclose(per_step, [expected(e) for e in range(total)], rtol=1e-12, atol=1e-16)
+    wanted = [expected(e) for e in range(total)]
+    np.testing.assert_allclose(made(name, total, **options), wanted, rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(made(name, total, **options, per="step"), wanted, rtol=1e-12, atol=1e-16)
 
 
 def test_the_long_tail_standard_has_its_drops_at_160_and_180_of_200_epochs():

@@ -47,7 +47,7 @@ def test_adamw_decays_apart_from_the_moments():
                                      "constant", "optim.weight_decay": decay, "optim.decay": ".*kernel"}),
                  init=[digits.params], plan=plan, steps_per_epoch=[[5]])
     params = dict(digits.params)
-    m, v = ({k: 0.0 for k in params} for _ in range(2))
+    m, v = dict.fromkeys(params, 0.0), dict.fromkeys(params, 0.0)
     for t, rows in enumerate(plan, start=1):
         g = gradient(params, digits.x[rows], digits.label[rows])
         for k in params:
