@@ -82,7 +82,7 @@ def parse_arg(arg: str | None, **known) -> SimpleNamespace:
         name, has_value, text = item.strip().partition("=")
         if name not in known:
             raise ConfigError(f"config argument {name!r} is unknown. {nearest(name, known)}Known: {known}.")
-        value = literal(text) if has_value else True
+        value = (text if isinstance(known[name], str) else literal(text)) if has_value else True
         values[name] = check_type(f"config argument {name}", value, known[name])
     return SimpleNamespace(**values)
 
@@ -171,7 +171,7 @@ def _execute(path: Path, name: str):
 
 def _own_line(path: Path, error: Exception) -> str:
     """The line of the user's file at which it raised, as the user wrote it."""
-    own = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path]
+    own = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).absolute() == path.absolute()]
     if isinstance(error, SyntaxError):
         place, code = f"line {error.lineno}", (error.text or "").strip()
     elif own:

@@ -51,6 +51,7 @@ class RunFolder:
                               "or stop it; the run resumes where it stopped.") from None
         old = read_json(self / "config.json")
         if old is not None and old.get("identity") != config["identity"]:
+            self.close()
             raise ConfigError(f"{self.path} is the run folder of another config (identity {old.get('identity')}, this "
                               f"config has {config['identity']}). Choose another run.root, or remove the folder.")
         if old is None:
