@@ -179,7 +179,7 @@ class Trainer:
     # one stage -------------------------------------------------------------------------------------------------
 
     def _program(self, stage: ReadyStage):
-        capacity = min(self.exp.config["run"]["chunk_steps"] or CAPACITY, stage.steps)
+        capacity = max(min(CAPACITY, stage.steps), 2)  # XLA simplifies a loop over one row and rounds otherwise
         return program_for(self.exp, stage, self.mesh, seeds=len(self.seeds), capacity=capacity,
                            rows=self.book.capacity(stage, capacity), masked=self.given.masked,
                            draws=bool(self.given.drawn_in(stage)))
@@ -201,7 +201,7 @@ class Trainer:
             if stage.refreshes and (at == 0 or at in ends):
                 state = self._refresh(stage, state, at)
             limit = min(self._boundary(stage, at, ends) - at, program.capacity)
-            count = limit if self.exp.config["run"]["chunk_steps"] else min(limit, pace or 1)
+            count = min(limit, self.exp.config["run"]["chunk_steps"] or pace or 1)
             given = self._feed(program, plans, at, count)
             began = time.perf_counter()
             state, log = program(state, program.empty_log(names, self.dtype, sums), given, count, self.data)
