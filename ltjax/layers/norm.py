@@ -56,7 +56,7 @@ class BatchNorm(nn.Module):
             devices = _axis_size(self.axis)
             blocks = _local_groups(self.groups, devices, len(x))
             value = value.reshape(blocks, -1, width)
-            count, mean, square = _moments(value, _weights(mask, x, blocks, kind))
+            count, mean, square = _moments(value, _weights(mask, x, blocks, kind), running_mean.value.astype(kind))
             if self.groups < devices:
                 count, mean, square = _join(count, mean, square, self.axis, devices // self.groups)
             var = square / jnp.maximum(count, 1)
@@ -108,12 +108,17 @@ def _weights(mask: Array | None, x: Array, blocks: int, kind) -> Array:
     return jnp.broadcast_to(mask.astype(kind)[:, None], places).reshape(blocks, -1, 1)
 
 
-def _moments(value: Array, weight: Array) -> Moments:
-    """Count [k, 1], mean [k, c] and sum of squared deviations [k, c] of `value` [k, n, c]."""
-    count = weight.sum(1)
-    mean = (weight * value).sum(1) / jnp.maximum(count, 1)
-    square = (weight * jnp.square(value - mean[:, None])).sum(1)
-    return count, mean, square
+def _moments(value: Array, weight: Array, near: Array) -> Moments:
+    """Count [k, 1], mean [k, c] and sum of squared deviations [k, c] of `value` [k, n, c].
+
+    Both sums are taken in one pass over the data, of deviations from `near` [c]: any constant gives the same
+    moments, and one close to the mean (the running one) loses no digits.
+    """
+    count, near = weight.sum(1), lax.stop_gradient(near).reshape(1, -1)
+    off = value - near[None]
+    first, second = (weight * off).sum(1), (weight * jnp.square(off)).sum(1)
+    mean_off = first / jnp.maximum(count, 1)
+    return count, near + mean_off, jnp.maximum(second - first * mean_off, 0)
 
 
 def _join(count: Array, mean: Array, square: Array, axis: str | None, size: int) -> Moments:

@@ -79,7 +79,7 @@ class ViT(nn.Module):
 
 
 def _part(name: str):
-    return register("model", name, cite="arXiv:2010.11929", choices={"dtype": DTYPES},
+    return register("model", name, cite="arXiv:2010.11929", side_by_side=True, choices={"dtype": DTYPES},
                     bounds={"width": (1, 1e5), "depth": (1, 1000), "heads": (1, 1000), "patch": (1, 1000)})
 
 

@@ -36,7 +36,7 @@ class Evaluator:
         self._forward = forward
         everywhere, by_row = NamedSharding(mesh, P()), NamedSharding(mesh, P(AXIS))
         self._shardings = (everywhere, by_row, everywhere)
-        self._outputs = jax.jit(over_seeds(lambda v, shared: forward(v, *shared), seeds),
+        self._outputs = jax.jit(over_seeds(lambda v, shared: forward(v, *shared), seeds, exp),
                                 in_shardings=(everywhere, (by_row, everywhere)))
         self.single = jax.jit(lambda v, shared: forward(v, *shared), in_shardings=(everywhere, (by_row, everywhere)))
         self._sums: dict[Callable, Callable] = {}
