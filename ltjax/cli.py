@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
             options = [option for option in self._option_string_actions if option.startswith("--")]
             word = rest[0].partition("=")[0]
             close = nearest(word, options) if word.startswith("-") else ""
-            raise ConfigError(f"{self.prog}: {rest[0]!r} is not understood. {close}See `{self.prog} --help`.")
+            raise ConfigError(f"{rest[0]!r} is not understood. {close}See `{self.prog} --help`.")
         return args
 
 
@@ -76,10 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _tell("stopped.", 130)
     except Exception as error:
-        code, sentence = _judge(error)
-        if code is None or os.environ.get(TRACEBACK):
+        known, sentence = _judge(error)
+        if known is None or os.environ.get(TRACEBACK):
             raise
-        return _tell(sentence, code)
+        return _tell(sentence, known)
 
 
 def _dispatch(words: list[str]) -> int:

@@ -111,10 +111,10 @@ def _devices() -> list[str]:
     x = np.random.default_rng(0).standard_normal((256, 256))
     exact = x @ x
     product = np.asarray(jnp.asarray(x, jnp.float32) @ jnp.asarray(x, jnp.float32), np.float64)
-    error = float(np.abs(product - exact).max() / np.abs(exact).max())
-    print(f"  float32 products by default are off by {error:.0e} of the largest value"
-          f"{' (reduced precision, such as TF32)' if error > 1e-5 else ''}; float64 is "
-          f"{'on' if jax.config.jax_enable_x64 else 'off (run.dtype=float64 switches it on)'}")
+    off = float(np.abs(product - exact).max() / np.abs(exact).max())
+    print(f"  float32 products by default are off by {off:.0e} of the largest value"
+          f"{' (reduced precision, such as TF32)' if off > 1e-5 else ''}; float64 is "
+          f"{'on' if jax.dtypes.canonicalize_dtype(float) == np.float64 else 'off (run.dtype=float64 switches it on)'}")
     if devices[0].platform == "cpu" and shutil.which("nvidia-smi"):
         print("  There seems to be an NVIDIA GPU, but JAX uses the CPU: pip install -e '.[cuda12]' -c constraints.txt")
     return []
@@ -122,7 +122,7 @@ def _devices() -> list[str]:
 
 def _machine(root: Path) -> None:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else float("nan")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     place = root.absolute()
     while not place.exists():
         place = place.parent

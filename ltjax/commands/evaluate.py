@@ -109,7 +109,7 @@ def measure(run: Any, rules: Sequence[Rule], args: argparse.Namespace) -> list[M
 def check(run: Any, rules: Sequence[Rule], force: bool) -> None:
     """One sentence where a rule cannot be applied to what a run stored, or would adjust twice."""
     meaning = run.test.get("test_logits")
-    for part, given in rules:
+    for part, _ in rules:
         name, needs, fit_on = part.name, part.meta.get("needs"), part.meta.get("fit_on")
         if "reads" in part.meta or fit_on == "train":
             what = "outputs on the training split" if fit_on == "train" else " and ".join(part.meta["reads"])

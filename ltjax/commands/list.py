@@ -46,7 +46,7 @@ PLURALS = {**{f"{kind}s": kind for kind in KINDS}, "losses": "loss", "augmentati
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", metavar="KIND", nargs="?", help=f"{', '.join(KINDS)}, configs; or the name of a part")
     parser.add_argument("name", metavar="NAME", nargs="?", help="a part of that kind, shown in full")
-    parser.add_argument("--plugin", metavar="FILE.py", action="append", default=[], help="also what this file registers")
+    parser.add_argument("--plugin", metavar="FILE.py", action="append", default=[], help="also what this file holds")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,13 +69,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _kinds() -> str:
     lines = [f"  {kind:10} {len(registry.names(kind)):3}  {about}" for kind, about in KINDS.items()]
-    return "\n".join(["Parts by kind, with how many there are; `ltjax list KIND` shows them, `ltjax list KIND NAME` one "
-                      "in full.", *lines, "  configs         configs and sets of methods that come with the library"])
+    return "\n".join(["Parts by kind, and how many there are; `ltjax list KIND` shows them, `ltjax list KIND NAME` "
+                      "one in full.", *lines, "  configs         configs and sets of methods that come with the library"])
 
 
 def _configs() -> str:
     from ltjax import config as configs
-    from ltjax.commands.specs import sets
+    from ltjax.commands.specs import set_file, sets
 
     lines = ["Configs (--config NAME or NAME:ARG)"]
     for name in configs.shipped():
@@ -83,8 +83,7 @@ def _configs() -> str:
         lines.append(f"  {name:18} {_first_line(path.read_text(encoding='utf-8'))}")
     lines.append("\nSets of methods (--methods @NAME)")
     for name in sets():
-        file = next(f / "sets" / f"{name}.txt" for f in configs.config_folders() if (f / "sets" / f"{name}.txt").is_file())
-        lines.append(f"  @{name:17} {_first_line(file.read_text(encoding='utf-8'))}")
+        lines.append(f"  @{name:17} {_first_line(set_file(name, 'sets').read_text(encoding='utf-8'))}")
     return "\n".join(lines)
 
 
@@ -141,7 +140,7 @@ def _place(part: registry.Part) -> str:
     fn = inspect.unwrap(part.fn)
     file = Path(inspect.getsourcefile(fn) or "?")
     package = Path(registry.__file__).parent.parent
-    return f"{file.relative_to(package) if file.is_relative_to(package) else file}:{fn.__code__.co_firstlineno}"
+    return str(file.relative_to(package) if file.is_relative_to(package) else file)
 
 
 def _anywhere(name: str, rest: str | None) -> list[registry.Part]:

@@ -53,8 +53,8 @@ def method_of(args: argparse.Namespace) -> dict[str, Any] | None:
     asked = {flag: getattr(args, flag) for flag in ("method", "loss") if getattr(args, flag, None)}
     named = [line for line in args.sets if line.partition("=")[0].strip().removeprefix("config.") == "method.name"]
     if len(asked) > 1 or (asked and named):
-        first, second = [*(f"--{flag} {text}" for flag, text in asked.items()), *(f"--set {line}" for line in named)][:2]
-        raise ConfigError(f"{first} and {second} both name the method. Give one of them.")
+        both = [*(f"--{flag} {text}" for flag, text in asked.items()), *(f"--set {line}" for line in named)]
+        raise ConfigError(f"{both[0]} and {both[1]} both name the method. Give one of them.")
     if "loss" in asked:
         return loss_method(parse_part(asked["loss"], "--loss"))
     return parse_part(asked["method"], "--method") if asked else None
@@ -70,7 +70,7 @@ class Plugins:
     def __init__(self, paths: list[str]):
         self.hashes = {Path(path).name: configs.load_plugin(path) for path in paths}
         if len(self.hashes) < len({str(Path(path).resolve()) for path in paths}):
-            raise ConfigError("--plugin: two files have the same name. Rename one of them; runs record plugins by name.")
+            raise ConfigError("--plugin: two files have the same name. Rename one; runs record plugins by name.")
         files = {str(Path(path).resolve()): Path(path).name for path in paths}
         self.names: dict[str, set[str]] = {name: set() for name in self.hashes}
         for part in _every_part() if paths else ():

@@ -125,7 +125,8 @@ def _expanded(text: str, where: str, depth: int = 0) -> Iterator[str]:
         elif depth > 8:
             raise ConfigError(f"{where}: the set {item} names itself.")
         else:
-            yield from _expanded(_read_set(item[1:], where), where, depth + 1)
+            lines = set_file(item[1:], where).read_text(encoding="utf-8").splitlines()
+            yield from _expanded("\n".join(line.partition("#")[0] for line in lines), where, depth + 1)
 
 
 def sets() -> list[str]:
@@ -133,13 +134,12 @@ def sets() -> list[str]:
     return sorted({p.stem for f in configs.config_folders() for p in (f / "sets").glob("*.txt")})
 
 
-def _read_set(name: str, where: str) -> str:
-    """The text of a set without comments: one of the library by name, or a file by path."""
+def set_file(name: str, where: str) -> Path:
+    """The file of a set: one of the library by name, or a text file by path."""
     candidates = [Path(name)] if "/" in name or name.endswith(".txt") else [
         folder / "sets" / f"{name}.txt" for folder in configs.config_folders()]
     for path in candidates:
         if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            return "\n".join(line.partition("#")[0] for line in lines)
+            return path
     raise ConfigError(f"{where}: there is no set @{name}. {nearest(name, sets())}Sets: "
                       f"{', '.join('@' + s for s in sets())}, or the path of a text file with one method a line.")

@@ -14,9 +14,11 @@ Exit codes: 2 a bad value, 3 numbers that are not finite, 4 no readable checkpoi
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ltjax.commands import settings
+from ltjax.registry import ConfigError
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +36,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = settings.load_config(args, settings.method_of(args))
     config = settings.Plugins(args.plugin).record(config)
+    if args.extend and not (Path(args.extend) / "ckpt").is_dir():
+        raise ConfigError(f"--extend {args.extend}: this is no run folder with checkpoints (.../seed0).")
     from ltjax.commands import training
     from ltjax.train import progress
 
@@ -54,7 +58,7 @@ def _told(result: Any) -> list[str]:
 
     lines = [str(result)]
     if not result.cost and result.path is not None:
-        lines.append(f"  done before, nothing was trained; then: {cost_in_words(stored_cost(result.path))}")
+        lines.append(f"  done before; it was {cost_in_words(stored_cost(result.path))}")
     else:
         lines.append(f"  {cost_in_words(result.cost)}")
     return [*lines, f"  {result.path}"] if result.path is not None else lines
