@@ -67,14 +67,16 @@ def groups(stats: ClassStats, thresholds: tuple[float, float] = (100, 20)) -> di
     }
 
 
-def per_class(name: str, values: Sequence[float], stats: ClassStats, default: np.ndarray) -> np.ndarray:
-    """A user's option with one positive number per class; an empty one gives the default."""
+def per_class(name: str, values: Sequence[float], stats: ClassStats, default: np.ndarray, *,
+              zero: bool = False) -> np.ndarray:
+    """A user's option with one positive number per class (or 0, if allowed); an empty one gives the default."""
     given = np.asarray(values, np.float64)
     if given.size == 0:
         return default
     if given.shape != (stats.classes,):
         raise ConfigError(f"{name} has {given.size} entries, but the data has {stats.classes} classes: "
                           "give one number per class, or none for the default.")
-    if not (np.isfinite(given).all() and (given > 0).all()):
-        raise ConfigError(f"{name}={given.tolist()[:10]} must hold positive finite numbers.")
+    if not (np.isfinite(given).all() and (given > 0).all() | (zero and (given >= 0).all())):
+        raise ConfigError(f"{name}={given.tolist()[:10]} must hold finite numbers "
+                          f"{'that are not negative' if zero else 'above 0'}.")
     return given

@@ -4,6 +4,6 @@ Every loss has the form `(logits[*b, k], labels[*b], *, stats, options) -> [*b]`
 float32 or wider, with no mask, weight or mean inside. A new file in this package is found by itself.
 """
 
-from ltjax.namespace import offer
+from ltjax.namespace import offer as _offer
 
-offer(__name__, "loss")
+_offer(__name__, "loss")

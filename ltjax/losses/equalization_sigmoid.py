@@ -26,7 +26,7 @@ def equalization_sigmoid(logits, labels, *, stats, threshold=0.00177, frequency=
     Reference: Tan et al. 2020, arXiv:2003.05176.
     """
     z = wide(logits)
-    share = per_class("equalization_sigmoid.frequency", frequency, stats, stats.prior)
+    share = per_class("equalization_sigmoid.frequency", frequency, stats, stats.prior, zero=True)
     rare = columns(share < threshold, z, fill=0.0) > 0
     true = is_label(labels, z.shape[-1])
     foreground = jnp.expand_dims(labels < stats.classes, -1)

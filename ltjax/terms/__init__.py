@@ -5,9 +5,9 @@ metrics)` and, where it looks at the whole training split between epochs, `refre
 A new file in this package is found by itself.
 """
 
-from ltjax.namespace import offer
+from ltjax.namespace import offer as _offer
 from ltjax.terms.base import Term
 
 __all__ = ["Term"]
 
-offer(__name__, "term")
+_offer(__name__, "term")

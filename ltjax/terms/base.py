@@ -46,6 +46,13 @@ def weight_of(batch: Batch, dtype) -> jax.Array:
     return mask * batch["weight"].astype(dtype) if "weight" in batch else mask
 
 
+def row_keys(ctx: Context, b: int) -> jax.Array | None:
+    """One key per row of mine, by its global row: the same draws on any number of devices."""
+    if ctx.key is None:
+        return None
+    return jax.vmap(jax.random.fold_in, (None, 0))(ctx.key, ctx.across.first(b) + jnp.arange(b))
+
+
 class Pairs(NamedTuple):
     """My rows [b] against all rows [n] of the global batch."""
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from ltjax import registry
 from ltjax.registry import register
-from ltjax.terms.base import Term, mask_of, no_state
+from ltjax.terms.base import Term, mask_of, no_state, row_keys
 
 STRATEGIES = {
     "linupper": lambda h, delta: jnp.minimum(h + delta, delta),
@@ -47,8 +47,9 @@ def dynamic_loss_reweight(*, loss="ce", strategy="linupper", temperature=1.0, de
     part = registry.get("loss", loss, "dynamic_loss_reweight.loss")
 
     def apply(state, outputs, batch, ctx):
-        supplied = {"stats": ctx.stats, "key": ctx.key, "weight": None}
-        losses = part.fn(outputs["logits"], batch["label"], **{k: supplied[k] for k in part.supplied})
+        labels = batch["label"]
+        supplied = {"stats": ctx.stats, "key": row_keys(ctx, labels.size), "weight": None}
+        losses = part.fn(outputs["logits"], labels, **{name: supplied[name] for name in part.supplied})
         mask = mask_of(batch, losses.dtype)
         everyone, counted = ctx.across.same(losses), ctx.across.same(mask)
         weights = loss_weights(everyone, counted, strategy=strategy, temperature=temperature, delta=delta)

@@ -4,6 +4,6 @@ Every one has the form `(*, stats, options) -> float64[C]` on the host and says 
 A new file in this package is found by itself.
 """
 
-from ltjax.namespace import offer
+from ltjax.namespace import offer as _offer
 
-offer(__name__, "weights")
+_offer(__name__, "weights")

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ltjax import registry
+from ltjax import registry, terms
 from ltjax.terms.base import Term, no_state
 from ltjax.types import Alone, ClassStats, Context, Sum
 
@@ -184,6 +184,13 @@ def test_works_with_the_three_arrays_a_user_has(part):
     value, _, _ = term.apply(state, outputs, {"label": batch["label"], "index": batch["index"]},
                              Context(STATS, across=Alone(), key=jax.random.key(0)))
     chex.assert_tree_all_finite(value)
+
+
+def test_a_drawing_loss_inside_a_term_draws_the_same_on_eight_devices():
+    term, given = terms.dynamic_loss_reweight(loss="gcl"), next(batches("float32"))
+    alone = devices.step_on_one(term)({}, *given)
+    many = devices.step_on_many(term, given[1])({}, *given)
+    chex.assert_trees_all_close(many, alone, rtol=1e-5, atol=1e-6)
 
 
 def test_a_contrast_over_local_rows_is_noticed():

@@ -58,5 +58,8 @@ def test_a_class_option_is_checked_for_length_and_sign():
     assert priors.per_class("loss.temperatures", (), stats, default) is default
     with pytest.raises(ConfigError, match=r"loss\.temperatures has 3 entries, but the data has 2 classes"):
         priors.per_class("loss.temperatures", (1, 2, 3), stats, default)
-    with pytest.raises(ConfigError, match="positive finite"):
+    with pytest.raises(ConfigError, match="finite numbers above 0"):
         priors.per_class("loss.temperatures", (1, 0), stats, default)
+    np.testing.assert_array_equal(priors.per_class("loss.frequency", (1, 0), stats, default, zero=True), [1, 0])
+    with pytest.raises(ConfigError, match="not negative"):
+        priors.per_class("loss.frequency", (1, -1), stats, default, zero=True)

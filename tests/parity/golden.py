@@ -41,11 +41,19 @@ class Case:
         """An input as a host array in float64 (counts, priors)."""
         return np.asarray(self.inputs[name], np.float64)
 
+    def param(self, name: str, default: Any = None):
+        """A parameter; one that is absent or null is off, that is at its default."""
+        value = self.params.get(name)
+        return default if value is None else value
+
     @cached_property
     def stats(self) -> ClassStats:
-        """The class counts; where a case has none, one example in every column of the logits."""
-        if "class_counts" in self.inputs:
-            return ClassStats(self.inputs["class_counts"])
+        """The case's class counts."""
+        return ClassStats(self.inputs["class_counts"])
+
+    @cached_property
+    def uniform(self) -> ClassStats:
+        """One example in every column of the logits, for what does not look at counts."""
         return ClassStats(np.ones(np.shape(self.inputs["logits"])[-1]))
 
 

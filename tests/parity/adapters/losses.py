@@ -20,6 +20,8 @@ def given_weights(case):
 
 def prior_stats(case):
     """Statistics with the case's prior; its class counts, where present, are information only."""
+    if "prior" not in case.inputs:
+        return case.stats
     prior, counts = case.numbers("prior"), case.inputs.get("class_counts")
     if counts is not None and np.allclose(np.divide(counts, np.sum(counts)), prior, rtol=1e-8, atol=0):
         return ClassStats(counts)  # the same prior with all its digits
@@ -27,21 +29,21 @@ def prior_stats(case):
 
 
 def cross_entropy(case):
-    return per_example_loss(case, partial(losses.ce, stats=case.stats))
+    return per_example_loss(case, partial(losses.ce, stats=case.uniform))
 
 
 def weighted_cross_entropy(case):
-    return per_example_loss(case, partial(losses.ce, stats=case.stats), given_weights(case),
+    return per_example_loss(case, partial(losses.ce, stats=case.uniform), given_weights(case),
                             case.params["normalize"])
 
 
 def focal(case):
     weights = given_weights(case)
-    options = {"gamma": case.params["gamma"], "detach": case.params["detach_modulator"]}
+    options = {"gamma": case.params["gamma"], "detach": case.param("detach_modulator", False)}
 
     def call(logits, labels):
         weight = None if weights is None else case.array("class_weights")[labels]
-        return losses.focal(logits, labels, stats=case.stats, weight=weight, **options)
+        return losses.focal(logits, labels, stats=case.uniform, weight=weight, **options)
 
     return per_example_loss(case, call)
 
@@ -63,7 +65,7 @@ def logit_adjusted_loss(case):
 
 
 def class_balanced_loss(case):
-    options = {"form": case.params["loss_type"], "beta": case.params["beta"], "gamma": case.params["gamma"]}
+    options = {"form": case.params["loss_type"], "beta": case.params["beta"], "gamma": case.param("gamma", 0.0)}
     return per_example_loss(case, partial(losses.class_balanced, stats=case.stats, **options))
 
 
@@ -73,8 +75,8 @@ def cb_softmax_bce_port(case):
 
 
 def pairwise_margin_loss(case):
-    options = {"kind": case.params["kind"], "tau": case.params.get("tau", 1.0),
-               "threshold": case.params.get("threshold", 0.0), "gamma": case.params.get("gamma", 1.0)}
+    options = {"kind": case.params["kind"], "tau": case.param("tau", 1.0),
+               "threshold": case.param("threshold", 0.0), "gamma": case.param("gamma", 1.0)}
     stats = prior_stats(case)
     margin = pair_margin(stats, **options)
     delta = margin.column[None, :] + margin.row[:, None]
@@ -92,7 +94,7 @@ def cdt(case):
 
 
 def class_temperature(case):
-    options = {"stats": case.stats, "temperatures": case.inputs["temperatures"]}
+    options = {"stats": case.uniform, "temperatures": case.inputs["temperatures"]}
     out = per_example_loss(case, partial(losses.class_temperature, **options))
     return {**out, "probabilities": jax.nn.softmax(tempered(case.array("logits"), **options))}
 
@@ -109,14 +111,14 @@ def equalization_softmax(case):
 
 
 def equalization_sigmoid(case):
-    call = partial(losses.equalization_sigmoid, stats=case.stats, threshold=case.params["lambda"],
+    call = partial(losses.equalization_sigmoid, stats=case.uniform, threshold=case.params["lambda"],
                    frequency=case.inputs["class_freq"])
     return per_example_loss(case, call)
 
 
 def label_aware_smoothing(case):
     shape = {name: case.params[name] for name in ("shape", "smooth_head", "smooth_tail")}
-    shape["power"] = case.params.get("power") or 1.0
+    shape["power"] = case.param("power", 1.0)
     out = per_example_loss(case, partial(losses.label_aware_smoothing, stats=case.stats, **shape))
     return {**out, "smoothing": smoothing(case.stats, **shape)}
 
@@ -124,12 +126,12 @@ def label_aware_smoothing(case):
 def gcl(case):
     call = partial(losses.gcl, stats=case.stats, noise=case.array("noise"), margin=case.params["m"],
                    scale=case.params["scale"], noise_scale=case.params["noise_mul"],
-                   gamma=case.params["focal_gamma"] or 0.0)
+                   gamma=case.param("focal_gamma", 0.0))
     return per_example_loss(case, call)
 
 
 def z_loss(case):
-    call = partial(losses.z_loss, stats=case.stats, slope=case.params["a"], offset=case.params["b"],
+    call = partial(losses.z_loss, stats=case.uniform, slope=case.params["a"], offset=case.params["b"],
                    epsilon=case.params["eps"])
     return per_example_loss(case, call, normaliser="sum" if case.params["reduction"] == "sum" else "batch")
 

@@ -20,7 +20,7 @@ def applied(case, term, state, batch=None, **outputs) -> dict:
     batch = {"label": case.ints("labels"), **(batch or {})}
 
     def f(**outputs):
-        value, new, _ = term.apply(state, outputs, batch, Context(case.stats))
+        value, new, _ = term.apply(state, outputs, batch, Context(case.uniform))
         return reduced(value), {"per_example": value, "state": new}
 
     out = with_gradients(f, **outputs)
@@ -42,8 +42,10 @@ def seesaw(case):
 
 def influence_balanced(case):
     term = terms.influence_balanced(alpha=case.params["alpha"], epsilon=case.params["eps"],
-                                    gamma=case.params["gamma"] or 0.0, detach=case.params["detach_weight"])
-    batch = {"weight": case.array("class_weights")[case.ints("labels")]}
+                                    gamma=case.param("gamma", 0.0),
+                                    detach=case.param("detach_weight", False))
+    given = case.inputs.get("class_weights") is not None
+    batch = {"weight": case.array("class_weights")[case.ints("labels")]} if given else {}
     return applied(case, term, {}, batch, logits=case.array("logits"), features=case.array("features"))
 
 
@@ -89,7 +91,7 @@ def anyloss(case):
     def f(scores):
         targets = case.array("targets")
         matrix = soft_confusion(scores, targets, jnp.ones_like(targets), case.params["L"])
-        return 1 - chosen(name, case.params["beta"] or 1.0)(*matrix), {}
+        return 1 - chosen(name, case.param("beta", 1.0))(*matrix), {}
 
     return with_gradients(f, scores=case.array("scores"))
 
