@@ -14,6 +14,7 @@ import argparse
 import inspect
 import shutil
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -68,23 +69,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _kinds() -> str:
+    head = "Parts by kind, and how many there are; `ltjax list KIND` shows them, `ltjax list KIND NAME` one in full."
     lines = [f"  {kind:10} {len(registry.names(kind)):3}  {about}" for kind, about in KINDS.items()]
-    return "\n".join(["Parts by kind, and how many there are; `ltjax list KIND` shows them, `ltjax list KIND NAME` "
-                      "one in full.", *lines, "  configs         configs and sets of methods that come with the library"])
+    return "\n".join([head, *lines, "  configs         configs and sets of methods that come with the library"])
 
 
 def _configs() -> str:
     from ltjax import config as configs
     from ltjax.commands.specs import set_file, sets
 
-    lines = ["Configs (--config NAME or NAME:ARG)"]
-    for name in configs.shipped():
-        path = configs.find(name)
-        lines.append(f"  {name:18} {_first_line(path.read_text(encoding='utf-8'))}")
-    lines.append("\nSets of methods (--methods @NAME)")
-    for name in sets():
-        lines.append(f"  @{name:17} {_first_line(set_file(name, 'sets').read_text(encoding='utf-8'))}")
-    return "\n".join(lines)
+    def lines(names: Iterable[str], mark: str, file) -> list[str]:
+        return [f"  {mark + name:18} {_first_line(file(name).read_text(encoding='utf-8'))}" for name in names]
+
+    return "\n".join(["Configs (--config NAME or NAME:ARG)", *lines(configs.shipped(), "", configs.find), "",
+                      "Sets of methods (--methods @NAME)", *lines(sets(), "@", lambda name: set_file(name, "sets"))])
 
 
 def _first_line(text: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ltjax.cli import main
+from tests.cli.plugins import forgotten
 
 _compiled: list[str] = []
 jax.monitoring.register_event_duration_secs_listener(
@@ -24,6 +25,12 @@ class Outcome:
     out: str
     err: str
     compiled: int
+
+
+@pytest.fixture(autouse=True)
+def _forget(tmp_path):
+    with forgotten(tmp_path):
+        yield
 
 
 @pytest.fixture
