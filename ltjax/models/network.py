@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -42,7 +43,11 @@ def init_network(
     Returns:
       The parameters, and `{"batch_stats": ...}` or, where nothing is normalised by batches, `{}`.
     """
-    make = jax.jit(lambda k: network.init(k, jnp.zeros(shape, dtype)),
-                   compiler_options={"xla_backend_optimization_level": 0})
-    variables = dict(make(key))
+    variables = dict(initialiser(network, shape, dtype)(key))
     return variables.pop("params"), variables
+
+
+def initialiser(network: nn.Module, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Callable[[Array], dict]:
+    """The compiled `key -> variables` behind `init_network`, to be kept by whoever needs it again."""
+    return jax.jit(lambda k: network.init(k, jnp.zeros(shape, dtype)),
+                   compiler_options={"xla_backend_optimization_level": 0})

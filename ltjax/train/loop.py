@@ -16,7 +16,7 @@ import numpy as np
 from ltjax.data.base import split_record
 from ltjax.registry import ConfigError
 from ltjax.train import rundir
-from ltjax.train.evaluate import Evaluator
+from ltjax.train.evaluate import evaluator_for
 from ltjax.train.logbook import Logbook
 from ltjax.train.plan import Given, Plan, feed
 from ltjax.train.prepare import Experiment, ReadyStage, prepare
@@ -193,9 +193,9 @@ class Trainer:
     def _stage(self, stage: ReadyStage, state, sums):
         """Runs a stage from wherever the state stands in it to its end; `sums` are those of an open log row."""
         program, plans = self._program(stage), self._plans(stage)
-        self.evaluator = Evaluator(self.exp, stage, self.mesh, len(self.seeds))
+        self.evaluator = evaluator_for(self.exp, stage, self.mesh, len(self.seeds))
         ends = np.cumsum(stage.epoch_steps)
-        names = self._names(stage, state)
+        self.names = names = self._names(stage, state)
         at, pace = int(jnp.max(state.step)), 0
         while at < stage.steps:
             if stage.refreshes and (at == 0 or at in ends):
@@ -281,7 +281,7 @@ class Trainer:
             self._validate(stage, state, step, epoch)
         if over or due(run["checkpoint_epochs"]) or self.saves.late or self.stop.requested:
             states = {s: one for s, one in self._each(state).items() if s not in self.bad}
-            self.saves.save(stage, step, states, sums and self._each(sums))
+            self.saves.save(stage, step, states, self.names, sums and self._each(sums))
         if self.stop.requested and step < self.exp.steps:
             self.saves.wait()
             for s in self.seeds:

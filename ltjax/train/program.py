@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,8 @@ from jax import lax
 from jax.sharding import PartitionSpec as P
 
 from ltjax import registry
-from ltjax.models.network import Network, init_network
+from ltjax.config import canonical
+from ltjax.models.network import Network, initialiser
 from ltjax.train.prepare import Experiment, ReadyStage
 from ltjax.train.sharding import AXIS, replicated
 from ltjax.train.state import TrainState, carry_over, check_pattern, flat, overlay, split
@@ -48,6 +50,7 @@ class Program:
     def __init__(self, exp: Experiment, stage: ReadyStage, mesh, *, seeds: int, capacity: int, rows: int,
                  masked: bool, draws: bool):
         self.capacity, self.log_rows, self.seeds = capacity, rows, seeds
+        self._names: list[str] | None = None
         teacher = teacher_of(stage.networks["teacher"]).network if "teacher" in stage.networks else None
         self.update = Update(exp, stage, network_of(exp, stage), masked, teacher)
         lead = (None,) if seeds > 1 else ()
@@ -92,7 +95,12 @@ class Program:
         return jax.device_put(zeros, replicated(self.mesh))
 
     def metric_names(self, state, feed, data) -> list[str]:
-        """Names of the metrics that a step returns, found without compiling."""
+        """Names of the metrics that a step returns, found once and without compiling."""
+        if self._names is None:
+            self._names = self._traced_names(state, feed, data)
+        return self._names
+
+    def _traced_names(self, state, feed, data) -> list[str]:
         pick = (lambda tree: jax.tree.map(lambda a: a[0], tree)) if self.seeds > 1 else (lambda tree: tree)
         own = pick({k: feed[k] for k in self.mapped_specs})
         shared = {k: v for k, v in feed.items() if k not in PER_SEED}
@@ -106,18 +114,42 @@ class Program:
         return sorted(jax.eval_shape(mapped, pick(state), own, shared, data))
 
 
-_programs: dict[tuple, Program] = {}
+class Kept:
+    """The newest few compiled things by key, so that runs that are alike compile once."""
+
+    def __init__(self, limit: int = 8):
+        self._things: dict[Any, Any] = {}
+        self._limit = limit
+
+    def get(self, key, make):
+        """What was made under this key, or what `make()` gives now."""
+        if key not in self._things:
+            if len(self._things) >= self._limit:
+                self._things.pop(next(iter(self._things)))
+            self._things[key] = make()
+        return self._things[key]
+
+
+_programs, _initialisers = Kept(), Kept()
 
 
 def program_for(exp: Experiment, stage: ReadyStage, mesh, **shape) -> Program:
     """The stage's program; runs that differ only in their seed share one (and so compile once)."""
     key = (exp.identity, exp.dataset.info.get("train_sha256"), exp.stats, stage.index, stage.epoch_steps,
            tuple(d.id for d in mesh.devices.flat), str(jax.dtypes.canonicalize_dtype(float)), *sorted(shape.items()))
-    if key not in _programs:
-        if len(_programs) >= 8:
-            _programs.pop(next(iter(_programs)))
-        _programs[key] = Program(exp, stage, mesh, **shape)
-    return _programs[key]
+    return _programs.get(key, lambda: Program(without_rows(exp), stage, mesh, **shape))
+
+
+def network_key(exp: Experiment, stage: ReadyStage) -> tuple:
+    """What a stage's network and its inputs depend on."""
+    data = exp.dataset
+    return (canonical([exp.config["model"], stage.head]), exp.stats.classes, exp.float64,
+            data.scale, tuple(data.mean), tuple(data.std), data.train["x"].shape[1:])
+
+
+def without_rows(exp: Experiment) -> Experiment:
+    """The experiment without the arrays of its data, so that what is kept of it is small."""
+    return replace(exp, dataset=replace(exp.dataset, train={}, val=None, test={}))
 
 
 def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainState | None,
@@ -131,8 +163,9 @@ def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainStat
     key = jax.random.key(seed)
     shape = (1, *exp.dataset.train["x"].shape[1:])
     network = network_of(exp, stage)
-    params, model_state = init_network(network, jax.random.fold_in(key, stage.index), shape, dtype)
-    params, model_state = jax.tree.map(lambda a: a.astype(dtype), (params, model_state))
+    make = _initialisers.get(network_key(exp, stage), lambda: initialiser(network, shape, dtype))
+    model_state = jax.tree.map(lambda a: a.astype(dtype), dict(make(jax.random.fold_in(key, stage.index))))
+    params = model_state.pop("params")
     where = f"stage {stage.name!r}"
     check_pattern(f"{where}: train", stage.train, flat(params))
     if before is not None:

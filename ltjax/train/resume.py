@@ -42,15 +42,15 @@ class Saves:
         """Whether the last save lies longer back than `run.checkpoint_minutes`."""
         return time.monotonic() - self.saved_at > 60 * self.exp.config["run"]["checkpoint_minutes"]
 
-    def save(self, stage: ReadyStage, step: int, states: dict[int, Any], sums: dict[int, Any] | None) -> None:
-        """Starts saving the given seeds' states with their open log sums (zeros if no row is open)."""
+    def save(self, stage: ReadyStage, step: int, states: dict[int, Any], names: list[str],
+             sums: dict[int, Any] | None) -> None:
+        """Starts saving the given seeds' states with their open log sums, of these names (zeros if no row is open)."""
         self.saved_at = time.monotonic()
         if not self.stores:
             return
-        names = self._like(stage)[1] if sums is None else None
         for seed, state in states.items():
             dtype = state.params and jax.tree.leaves(state.params)[0].dtype
-            log = sums[seed] if sums is not None else {n: jnp.zeros((), dtype) for n in names or ()}
+            log = sums[seed] if sums is not None else {n: jnp.zeros((), dtype) for n in names}
             tree: dict[str, Any] = {"state": state, "log": log}
             meta: dict[str, Any] = {"stage": stage.index, "open": sums is not None, "best": None}
             if seed in self.best:
