@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -83,6 +85,14 @@ def refused(outcome, *fragments: str, lines: int = 1) -> None:
     assert len(outcome.err.rstrip("\n").split("\n")) <= lines
     for fragment in fragments:
         assert fragment in outcome.err
+
+
+def test_a_compilation_is_noticed(ltjax, monkeypatch):
+    from ltjax.commands import list as verb
+
+    seed = secrets.randbits(20)  # a program that no cache holds
+    monkeypatch.setattr(verb, "run", lambda args: int(jax.jit(lambda x: x * 0 + seed * 1.5)(1.0) < 0))
+    assert ltjax("list").compiled == 1
 
 
 @pytest.mark.parametrize("case", SENTENCES)

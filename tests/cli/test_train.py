@@ -21,7 +21,6 @@ def only(tmp_path, pattern: str):
 def test_a_run_prints_result_cost_and_folder_and_is_read_the_second_time(ltjax, tmp_path):
     first = ltjax(*SMOKE, "--set", "method.name=balanced_softmax", "--set", "seed=3")
     assert first.code == 0
-    assert first.compiled > 0
     folder = only(tmp_path, "balanced_softmax/*/seed3")
     assert "balanced_softmax, seed 3: accuracy" in first.out
     assert "compiled in" in first.out
