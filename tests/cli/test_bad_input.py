@@ -92,7 +92,7 @@ def test_a_compilation_is_noticed(ltjax, monkeypatch):
 
     seed = secrets.randbits(20)  # a program that no cache holds
     monkeypatch.setattr(verb, "run", lambda args: int(jax.jit(lambda x: x * 0 + seed * 1.5)(1.0) < 0))
-    assert ltjax("list").compiled == 1
+    assert ltjax("list").compiled > 0
 
 
 @pytest.mark.parametrize("case", SENTENCES)
