@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.parity.golden import FOLDER
-
 HERE = Path(__file__).parent
+FOLDER = Path(os.environ.get("LTJAX_GOLDEN") or HERE.parent / "golden")
 FAMILY = "trajectory"
 
 

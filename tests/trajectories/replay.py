@@ -14,13 +14,12 @@ from ltjax.train.prepare import Experiment, prepare
 from ltjax.train.state import flat
 from ltjax.train.step import group_factors
 
-from . import parts, rules
+from . import one_stage, parts, rules, two_stages  # noqa: F401 (they register parts and adapters)
 from .cases import Case, library_path, overlays
 from .recipes import ADAPTERS, Recipe, with_head
 
 NETWORKS = {"mlp_bn": "trajectory_mlp_bn", "cnn_bn": "trajectory_cnn_bn"}
 TOLERANCE = 1e-8
-assert parts.mlp_bn
 
 
 def config_of(case: Case, recipe: Recipe, **run) -> dict[str, Any]:
