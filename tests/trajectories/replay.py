@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ltjax import registry
+from ltjax.train.experiment import Experiment
 from ltjax.train.loop import fit
-from ltjax.train.prepare import Experiment, prepare
+from ltjax.train.prepare import prepare
 from ltjax.train.state import flat
 from ltjax.train.step import group_factors
 
