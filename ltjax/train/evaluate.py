@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ltjax.train.prepare import Experiment, ReadyStage
+from ltjax.train.experiment import Experiment, ReadyStage
 from ltjax.train.program import Kept, network_key, network_of, over_seeds, without_rows
 from ltjax.train.sharding import AXIS
 from ltjax.train.step import normalise

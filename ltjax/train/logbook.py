@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ltjax.train.prepare import Experiment, ReadyStage
+from ltjax.train.experiment import Experiment, ReadyStage
 from ltjax.train.rundir import RunFolder
 
 
@@ -38,11 +38,13 @@ class Logbook:
         """Forgets rows later than `step`."""
         self.history[seed] = self.folders[seed].truncate(step)
 
-    def write(self, stage: ReadyStage, at: int, count: int, sums: dict[int, dict[str, np.ndarray]]):
+    def write(self, stage: ReadyStage, at: int, count: int, sums: dict[int, dict[str, np.ndarray]],
+              stopped: dict[int, int]):
         """Writes the rows that a chunk completed.
 
         Args:
           sums: seed -> metric -> sums per row of the chunk.
+          stopped: seed -> step of the stage at which the guard stopped it; its log ends with that step.
 
         Returns:
           The place of the row that is still open (None if none is), and a row to show.
@@ -51,10 +53,11 @@ class Logbook:
         closed = last + 1 == len(rows) or rows[last + 1] != rows[last]
         shown: dict[str, Any] = {}
         for seed, mine in sums.items():
-            for r in range(int(rows[at]), int(rows[last]) + 1):
-                end = min(int(np.searchsorted(rows, r, side="right")), last + 1)
+            final = min(last, stopped.get(seed, last))
+            for r in range(int(rows[at]), int(rows[final]) + 1 if final >= at else 0):
+                end = min(int(np.searchsorted(rows, r, side="right")), final + 1)
                 row = train_row(stage, end, {n: float(v[r - rows[at]]) for n, v in mine.items()})
-                if r < rows[last] or closed:
+                if r < rows[final] or closed or seed in stopped:
                     self.add(seed, row)
                 shown = shown if seed != next(iter(sums)) else row
         return (None if closed else int(rows[last] - rows[at])), shown

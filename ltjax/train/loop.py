@@ -17,9 +17,10 @@ from ltjax.data.base import split_record
 from ltjax.registry import ConfigError
 from ltjax.train import rundir
 from ltjax.train.evaluate import evaluator_for
+from ltjax.train.experiment import Experiment, ReadyStage
 from ltjax.train.logbook import Logbook
 from ltjax.train.plan import Given, Plan, feed
-from ltjax.train.prepare import Experiment, ReadyStage, prepare
+from ltjax.train.prepare import prepare
 from ltjax.train.program import program_for, start_stage
 from ltjax.train.progress import Progress, Silent
 from ltjax.train.result import Result, conclude, read_back, score
@@ -207,11 +208,13 @@ class Trainer:
             state, log = program(state, program.empty_log(names, self.dtype, sums), given, count, self.data)
             log = jax.device_get(log)
             pace = self._clock(pace, count, time.perf_counter() - began)
-            place, shown = self.book.write(stage, at, count, self._each(log))
+            stopped = self._stopped(stage, state)
+            place, shown = self.book.write(stage, at, count, self._each(log), stopped)
             self.progress.step(stage.offset + at + count, shown)
             sums = None if place is None else {n: jnp.asarray(v[..., place], self.dtype) for n, v in log.items()}
             at += count
-            self._guard(stage, state)
+            if len(self.bad) == len(self.seeds):
+                raise NonFinite(self._told_bad())
             self._between(stage, state, at, ends, sums)
         return state
 
@@ -253,19 +256,18 @@ class Trainer:
 
     # between chunks --------------------------------------------------------------------------------------------
 
-    def _guard(self, stage: ReadyStage, state) -> None:
-        """Tells of seeds that the guard stopped, and leaves when none is left."""
+    def _stopped(self, stage: ReadyStage, state) -> dict[int, int]:
+        """Seeds that the guard stopped -> their step of this stage (below 0: of an earlier one)."""
         halted, steps = (np.atleast_1d(a) for a in jax.device_get((state.halted, state.step)))
         for s, over, step in zip(self.seeds, halted, steps):
             if over and s not in self.bad:
                 self.bad[s] = stage.offset + int(step)
                 self.book.folders[s].event("nonfinite", step=self.bad[s])
-        if len(self.bad) == len(self.seeds):
-            raise NonFinite(self._told_bad())
+        return {s: step - stage.offset for s, step in self.bad.items()}
 
     def _told_bad(self) -> str:
         where = ", ".join(f"step {step} (seed {s})" for s, step in sorted(self.bad.items()))
-        return (f"the loss or the update was not finite at {where}; the state before it is kept. Lower optim.lr, set "
+        return (f"the loss or the update was not finite at {where}; the step was not taken. Lower optim.lr, set "
                 "optim.clip, or set run.on_nonfinite=skip to leave such steps out.")
 
     def _between(self, stage: ReadyStage, state, at: int, ends, sums) -> None:
@@ -292,6 +294,8 @@ class Trainer:
         labels = self.exp.dataset.val["label"]
         outputs = self.evaluator.outputs(state.params, state.model_state, self.first_row["val"], len(labels), self.data)
         for (s, one), out in zip(self._each(state).items(), outputs):
+            if s in self.bad:
+                continue
             m = score(self.exp, out["logits"], labels)
             self.book.add(s, {
                 "kind": "val", "step": step, "epoch": epoch, "stage": stage.name, "accuracy": m["accuracy"],
@@ -308,7 +312,8 @@ class Trainer:
     def _conclude(self, state, began: float) -> list[Result]:
         """Reads the test split once and writes what a run ends with."""
         if self.saves.best:
-            best = [self.saves.best[s][1] for s in self.seeds]
+            last = {s: {"params": a.params, "model_state": a.model_state} for s, a in self._each(state).items()}
+            best = [self.saves.best.get(s, (None, last[s]))[1] for s in self.seeds]
             state = state.replace(**{n: self._stack([b[n] for b in best]) for n in ("params", "model_state")})
         splits = self.exp.dataset.splits
         fitted = {part.meta.get("fit_on") for part, _ in self.exp.posthoc}

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ltjax.registry import ConfigError
-from ltjax.train.prepare import ReadyEntry
+from ltjax.train.experiment import ReadyEntry
 from ltjax.types import Context, Sum
 
 
@@ -27,10 +27,11 @@ def total_loss(entries, outputs, batch, states, context, draws, total, mean):
     loss, new_states, values = 0.0, [], {}
     for entry, state in zip(entries, states):
         ctx = context(entry.name)
-        seen = select_views(outputs, batch, entry.views)
-        value, state, extra = _value(entry, seen, batch, state, ctx, draws.get(entry.part.name, {}), total, mean)
         active = (ctx.step >= entry.after) & (ctx.step < entry.until)
-        value = jnp.where(active, value, 0) if entry.after or entry.until else value
+        seen = jax.tree.map(lambda o, on=active: jnp.where(on, o, lax.stop_gradient(o)),  # else 0 * inf outside
+                            select_views(outputs, batch, entry.views))
+        value, state, extra = _value(entry, seen, batch, state, ctx, draws.get(entry.part.name, {}), total, mean)
+        value = jnp.where(active, value, 0)
         loss = loss + entry.weight * value
         new_states.append(state)
         values[entry.name] = value

@@ -8,7 +8,7 @@ import numpy as np
 
 from ltjax.registry import ConfigError
 from ltjax.samplers.streams import permutations
-from ltjax.train.prepare import Experiment, ReadyStage
+from ltjax.train.experiment import Experiment, ReadyStage
 
 PERMUTATION = 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -14,108 +14,9 @@ from ltjax import registry
 from ltjax.methods.base import Entry, Method, Stage
 from ltjax.optim.schedules import rates
 from ltjax.registry import ConfigError
-from ltjax.samplers.base import Draw
+from ltjax.train.experiment import Experiment, ReadyEntry, ReadyStage, share, shares_to_steps
+from ltjax.train.meaning import meaning_of
 from ltjax.types import ClassStats
-
-
-@dataclass(frozen=True)
-class ReadyEntry:
-    """An entry whose part is resolved and whose shares are integer steps."""
-
-    name: str
-    part: registry.Part
-    options: dict[str, Any]
-    weight: float
-    table: np.ndarray | None
-    weights_after: int
-    normaliser: str
-    pairs: str
-    views: tuple[int, ...] | None
-    after: int
-    until: int
-
-    @property
-    def is_loss(self) -> bool:
-        return self.part.kind == "loss"
-
-
-@dataclass(frozen=True)
-class ReadyStage:
-    """A stage whose parts are resolved: what the step, the loop and the plan read."""
-
-    index: int
-    name: str
-    head: dict[str, Any]
-    epoch_steps: tuple[int, ...]
-    offset: int
-    first_epoch: int
-    entries: tuple[ReadyEntry, ...]
-    sampler: dict[str, Any]
-    other: dict[str, Any] | None
-    mixer: tuple[registry.Part, dict[str, Any]] | None
-    views: tuple[tuple[Any, ...], ...]
-    gradient: tuple[registry.Part, dict[str, Any]]
-    project: tuple[registry.Part, dict[str, Any]] | None
-    networks: dict[str, Any]
-    train: str
-    reset: str | None
-    batchnorm: str
-    optim: dict[str, Any]
-    rates: np.ndarray
-
-    @property
-    def steps(self) -> int:
-        return sum(self.epoch_steps)
-
-    @property
-    def epoch_of_step(self) -> np.ndarray:
-        return np.repeat(np.arange(len(self.epoch_steps)), self.epoch_steps)
-
-    @property
-    def partner(self) -> str | None:
-        """Where `batch["other"]` comes from: `sampler`, `permutation`, or nowhere."""
-        if self.other is not None:
-            return "sampler"
-        return self.mixer[0].meta.get("other", "permutation") if self.mixer else None
-
-    @property
-    def refreshes(self) -> bool:
-        return any(e.part.meta.get("refreshes") for e in self.entries)
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A checked config with its data; `config` is resolved and JSON-able, `identity` its hash without the seed."""
-
-    config: dict[str, Any]
-    identity: str
-    label: str
-    dataset: Any
-    stats: ClassStats
-    model: tuple[registry.Part, dict[str, Any]]
-    stages: tuple[ReadyStage, ...]
-    posthoc: tuple[tuple[registry.Part, dict[str, Any]], ...]
-    test_logits: str
-
-    @property
-    def batch(self) -> int:
-        return self.config["optim"]["batch"]
-
-    @property
-    def steps(self) -> int:
-        return sum(s.steps for s in self.stages)
-
-    @property
-    def float64(self) -> bool:
-        return self.config["run"]["dtype"] == "float64"
-
-    def sampler(self, stage: ReadyStage, seed: int, stream: int):
-        """The index plan of a stage: stream 0 is the main one, 1 the second sampler, 2 the permutation partner."""
-        spec = stage.other if stream == 1 and stage.other is not None else stage.sampler
-        part, options = registry.bind("sampler", spec)
-        draw = Draw(np.asarray(self.dataset.train["label"]), self.stats.classes, self.batch * stage.optim["accumulate"],
-                    seed, stream + 4 * stage.index, stage.steps, max(stage.epoch_steps))
-        return part.fn(draw, **_shares_to_steps(options, stage.steps))
 
 
 def prepare(given: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = False) -> Experiment:
@@ -137,7 +38,7 @@ def prepare(given: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = F
     labels = np.asarray(dataset.train["label"])
     stats = ClassStats(np.bincount(labels, minlength=dataset.classes), data_options.get("prior_smoothing", 0.0))
     stages = _stages(method, config, stats, len(labels), augment, steps_per_epoch)
-    meaning = _meaning(stages[-1], stats, labels, config)
+    meaning = meaning_of(stages[-1], stats, labels, config)
     posthoc = _posthoc(method, config, meaning, dataset)
     if config["eval"]["select"] == "best_val" and dataset.val is None:
         raise ConfigError("config.eval.select='best_val' needs a validation split: set data.val_per_class, "
@@ -246,7 +147,7 @@ def _entries(stage: Stage, where: str, steps: int, stats) -> tuple[ReadyEntry, .
         table, weights_after = None, 0
         if entry.weights is not None:
             weights = {"name": entry.weights} if isinstance(entry.weights, str) else dict(entry.weights)
-            weights_after = _share(weights.pop("after", 0.0), steps, f"{where}.weights.after")
+            weights_after = share(weights.pop("after", 0.0), steps, f"{where}.weights.after")
             w_part, w_options = registry.bind("weights", weights, f"{where}.weights")
             table = np.asarray(w_part.fn(stats=stats, **w_options), np.float64)
         if entry.normaliser not in ("batch", "weight_sum") or entry.pairs not in ("joint", "each"):
@@ -254,9 +155,9 @@ def _entries(stage: Stage, where: str, steps: int, stats) -> tuple[ReadyEntry, .
                               f"pairs={entry.pairs!r} 'joint' or 'each'.")
         same = sum(e.part.name == part.name for e in out)
         out.append(ReadyEntry(
-            f"{part.name}_{same + 1}" if same else part.name, part, _shares_to_steps(options, steps), entry.weight,
+            f"{part.name}_{same + 1}" if same else part.name, part, shares_to_steps(options, steps), entry.weight,
             table, weights_after, entry.normaliser, entry.pairs, entry.views,
-            _share(entry.after, steps, f"{where}.after"), _share(entry.until, steps, f"{where}.until")))
+            share(entry.after, steps, f"{where}.after"), share(entry.until, steps, f"{where}.until")))
     if not out:
         raise ConfigError(f"{where}: the objective is empty; name at least one loss.")
     return tuple(out)
@@ -291,45 +192,9 @@ def _augment(spec, where):
     return part, options
 
 
-def _share(value, steps: int, where: str) -> int:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ConfigError(f"{where}={value!r} must be a share of the stage, between 0 and 1.")
-    return round(value * steps)
-
-
-def _shares_to_steps(options: dict[str, Any], steps: int) -> dict[str, Any]:
-    """Options named `after` or `until` are shares of the stage in a config and integer steps in a part."""
-    return {k: _share(v, steps, k) if k in ("after", "until") and v is not None else v for k, v in options.items()}
-
-
 def _in_steps(spec, steps: int):
     """A part's spec with its shares as integer steps, which is how its own options are typed."""
-    return _shares_to_steps(dict(spec), steps) if isinstance(spec, Mapping) else spec
-
-
-def _meaning(stage: ReadyStage, stats: ClassStats, labels, config) -> str:
-    """What the last stage's logits mean at test time, from its active losses, weights and sampler together."""
-    last = stage.steps - 1
-    active = [e for e in stage.entries if e.after <= last < e.until]
-    if not active:
-        raise ConfigError(f"stage {stage.name!r}: no entry of the objective is active at its last step.")
-    means = {e.part.meta.get("test_logits", "train_posterior") for e in active if e.part.meta.get("value") != "none"}
-    meaning = means.pop() if len(means) == 1 else "neither"
-    drawn = _probabilities(stage, stats, labels, config, last)
-    natural, uniform = np.allclose(drawn, stats.prior, rtol=1e-6), np.allclose(drawn, 1 / stats.classes, rtol=1e-6)
-    for entry in active:
-        if entry.table is not None and entry.weights_after <= last:
-            drawn = drawn * entry.table / (drawn * entry.table).sum()
-            natural, uniform = (np.allclose(drawn, target, rtol=1e-6) for target in (stats.prior, 1 / stats.classes))
-    if meaning == "neither" or natural:
-        return meaning
-    return "balanced" if meaning == "train_posterior" and uniform else "neither"
-
-
-def _probabilities(stage, stats, labels, config, step):
-    part, options = registry.bind("sampler", stage.sampler)
-    draw = Draw(np.asarray(labels), stats.classes, config["optim"]["batch"], 0, 0, stage.steps, max(stage.epoch_steps))
-    return np.asarray(part.fn(draw, **_shares_to_steps(options, stage.steps)).probabilities(step))
+    return shares_to_steps(dict(spec), steps) if isinstance(spec, Mapping) else spec
 
 
 def _posthoc(method, config, meaning, dataset):

@@ -14,7 +14,7 @@ from jax.sharding import PartitionSpec as P
 from ltjax import registry
 from ltjax.config import canonical
 from ltjax.models.network import Network, initialiser
-from ltjax.train.prepare import Experiment, ReadyStage
+from ltjax.train.experiment import Experiment, ReadyStage
 from ltjax.train.sharding import AXIS, replicated
 from ltjax.train.state import TrainState, carry_over, check_pattern, flat, overlay, split
 from ltjax.train.step import Update, transformation

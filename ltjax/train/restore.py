@@ -12,9 +12,10 @@ import jax
 from ltjax.config import base, canonical
 from ltjax.registry import ConfigError
 from ltjax.train.checkpoint import CheckpointError
+from ltjax.train.experiment import Experiment
 from ltjax.train.loop import Trainer
 from ltjax.train.plan import Given
-from ltjax.train.prepare import Experiment, prepare
+from ltjax.train.prepare import prepare
 from ltjax.train.program import network_of
 from ltjax.train.progress import Silent
 from ltjax.train.resume import Saves

@@ -12,7 +12,7 @@ import numpy as np
 
 from ltjax import metrics
 from ltjax.registry import ConfigError
-from ltjax.train.prepare import Experiment
+from ltjax.train.experiment import Experiment
 from ltjax.train.rundir import RunFolder, read_json
 
 

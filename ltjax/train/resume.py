@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from ltjax.registry import ConfigError
 from ltjax.train.checkpoint import CheckpointError, Checkpoints
-from ltjax.train.prepare import Experiment, ReadyStage
+from ltjax.train.experiment import Experiment, ReadyStage
 from ltjax.train.rundir import RunFolder
 
 

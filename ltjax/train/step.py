@@ -13,8 +13,8 @@ import optax
 
 from ltjax import registry
 from ltjax.optim.optimizers import clip_factor
+from ltjax.train.experiment import Experiment, ReadyStage
 from ltjax.train.objective import PER_NETWORK, total_loss
-from ltjax.train.prepare import Experiment, ReadyStage
 from ltjax.train.sharding import Across, mean_over_devices, varying
 from ltjax.train.state import TrainState, nested, split
 from ltjax.types import Context
@@ -66,8 +66,8 @@ class Update:
 
         def context(name: str) -> Context:
             key = jax.random.fold_in(base, zlib.crc32(name.encode()))
-            progress = state.step / self.stage.steps
-            return Context(self.exp.stats, state.step, feed["epoch"], progress, key, across, {"micro_step": step, "epochs": len(self.stage.epoch_steps)})
+            extra = {"micro_step": step, "epochs": len(self.stage.epoch_steps)}
+            return Context(self.exp.stats, state.step, feed["epoch"], state.step / self.stage.steps, key, across, extra)
 
         batch = self._batch(feed, data, j, context)
         variables = {"params": nested({**params, **frozen}), **model_state}
