@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,16 +37,15 @@ _HOMES = {
 }
 """Public name -> the module and attribute it stands for."""
 
-_ROOMS = (
-    "analysis", "augment", "config", "data", "heads", "layers", "losses", "methods", "metrics", "mixers", "models",
-    "optim", "posthoc", "priors", "registry", "samplers", "terms", "train", "types", "weights",
-)
-"""Subpackages that an attribute access imports."""
-
 __all__ = [
     "ClassStats", "ConfigError", "Context", "Entry", "Method", "Result", "Stage", "Sum", "comparison", "find_runs",
     "fit", "load_config", "load_run", "prepare", "register", "write_report",
 ]
+
+
+def _rooms() -> list[str]:
+    """Modules and subpackages, which an attribute access imports."""
+    return [found.name for found in pkgutil.iter_modules(__path__)]
 
 
 def __getattr__(name: str) -> Any:
@@ -54,7 +54,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(module), attribute)
         globals()[name] = value
         return value
-    if name in _ROOMS:
+    if name in _rooms():
         return importlib.import_module(f"ltjax.{name}")
     if name == "__version__":
         from importlib import metadata
@@ -64,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, *_ROOMS, "__version__"})
+    return sorted({*globals(), *_HOMES, *_rooms(), "__version__"})

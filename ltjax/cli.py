@@ -17,7 +17,7 @@ from typing import NoReturn
 from ltjax.registry import ConfigError, nearest
 
 VERBS = {
-    "quickstart": "compare methods on long-tailed digits: table and report in about a minute",
+    "quickstart": "compare methods on long-tailed digits: table and report in a minute or two",
     "train": "train one configuration; resume it; read the result if it is done",
     "compare": "put methods side by side on equal terms, over several seeds, in one table",
     "evaluate": "measure finished runs anew: other groups, bins, test priors, post-hoc rules",

@@ -3,7 +3,7 @@
   ltjax quickstart
   ltjax quickstart --root /tmp/runs --seeds 5
 
-It needs no data file and about a minute on two CPU cores. It is short for
+It needs no data file and a minute or two on two CPU cores. It is short for
 `ltjax compare --config digits_lt:ir=50 --methods @quickstart --seeds 3`; a second time it only reads what is there.
 """
 
