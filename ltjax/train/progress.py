@@ -59,7 +59,8 @@ class Meter:
         left = f"{(self.steps - step) / self.speed:.0f} s left" if self.speed else "compiling"
         accuracy = row.get("accuracy")
         shown = "" if accuracy is None else f"  acc {100 * accuracy:.1f}"
-        return (f"loss {row['loss']:.4f}{shown}  {self.speed:.1f} steps/s  {self.speed * self.batch:.0f} img/s  {left}")
+        loss = "not finite" if row.get("loss") is None else f"{row['loss']:.4f}"
+        return (f"loss {loss}{shown}  {self.speed:.1f} steps/s  {self.speed * self.batch:.0f} img/s  {left}")
 
 
 class Bar:
