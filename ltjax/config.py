@@ -24,11 +24,12 @@ OPEN = ("data", "model", "method")
 LIBRARY: dict[str, dict[str, Any]] = {
     "optim": dict(
         epochs=100, batch=128, name="sgd", lr=0.1, momentum=0.9, nesterov=False, weight_decay=2e-4, decay=".*",
-        groups=(), accumulate=1, clip=0.0, schedule={"name": "steps", "warmup": 0.025}, stages={},
+        groups=(), accumulate=1, clip=0.0, schedule={"name": "steps", "warmup": 0.025}, ema=0.0,
+        stages={},
     ),
     "eval": dict(
         every_epochs=1, batch=512, groups=(100, 20), bins=15, shifts=(), select="last", posthoc=(), force=False,
-        save_outputs=True,
+        save_outputs=True, network="current",
     ),
     "run": dict(
         root="runs", log_every=0, chunk_steps=0, checkpoint_minutes=5.0, checkpoint_epochs=0, keep=2,
@@ -42,13 +43,14 @@ METHOD_HABITS = tuple(k for k in LIBRARY["optim"] if k not in ("epochs", "batch"
 
 BOUNDS = {
     "optim.epochs": (1, 10**6), "optim.batch": (1, 2**20), "optim.lr": (0, 1e6), "optim.momentum": (0, 1),
-    "optim.weight_decay": (0, 1e6), "optim.accumulate": (1, 10**4), "optim.clip": (0, 1e12),
+    "optim.weight_decay": (0, 1e6), "optim.accumulate": (1, 10**4), "optim.clip": (0, 1e12), "optim.ema": (0, 1),
     "eval.every_epochs": (0, 10**6), "eval.batch": (1, 2**20), "eval.bins": (1, 1000), "run.log_every": (0, 10**9),
     "run.chunk_steps": (0, 10**6), "run.checkpoint_minutes": (0, 1e6), "run.checkpoint_epochs": (0, 10**6),
     "run.keep": (1, 10**4), "run.vmap_seeds": (1, 1024), "run.devices": (0, 10**6), "seed": (0, 2**31 - 1),
 }
 CHOICES = {
     "run.on_nonfinite": ("stop", "skip"), "run.dtype": ("float32", "float64"), "eval.select": ("last", "best_val"),
+    "eval.network": ("current", "ema"),
 }
 NOT_IDENTITY = {
     "run": ("root", "chunk_steps", "checkpoint_minutes", "checkpoint_epochs", "keep", "vmap_seeds", "devices"),

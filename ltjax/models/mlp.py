@@ -29,7 +29,8 @@ class MLP(nn.Module):
         return leave(h, x)
 
 
-@register("model", "mlp", side_by_side=True, choices={"dtype": DTYPES}, bounds={"norm_groups": (1, 1e6), "hidden": (1, 1e6)})
+@register("model", "mlp", side_by_side=True, choices={"dtype": DTYPES},
+          bounds={"norm_groups": (1, 1e6), "hidden": (1, 1e6)})
 def mlp(*, dtype="float32", norm_groups=1, hidden=(128,), norm=True) -> nn.Module:
     """Flattened input -> for each hidden layer: dense, BatchNorm, rectifier.
 

@@ -290,8 +290,12 @@ class Trainer:
                 self.book.folders[s].event("interrupted", step=step)
             raise Interrupted(step, self.exp.steps)
 
+    def _evaluated(self, state):
+        """The state with the parameters and statistics that count: its own, or under `eval.network` the averaged ones."""
+        return state.replace(**state.networks["ema"]) if self.exp.config["eval"]["network"] == "ema" else state
+
     def _validate(self, stage: ReadyStage, state, step: int, epoch: int) -> None:
-        labels = self.exp.dataset.val["label"]
+        labels, state = self.exp.dataset.val["label"], self._evaluated(state)
         outputs = self.evaluator.outputs(state.params, state.model_state, self.first_row["val"], len(labels), self.data)
         for (s, one), out in zip(self._each(state).items(), outputs):
             if s in self.bad:
@@ -311,6 +315,7 @@ class Trainer:
 
     def _conclude(self, state, began: float) -> list[Result]:
         """Reads the test split once and writes what a run ends with."""
+        state = self._evaluated(state)
         if self.saves.best:
             last = {s: {"params": a.params, "model_state": a.model_state} for s, a in self._each(state).items()}
             best = [self.saves.best.get(s, (None, last[s]))[1] for s in self.seeds]

@@ -40,6 +40,8 @@ def prepare(given: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = F
     stages = _stages(method, config, stats, len(labels), augment, steps_per_epoch)
     meaning = meaning_of(stages[-1], stats, labels, config)
     posthoc = _posthoc(method, config, meaning, dataset)
+    if config["eval"]["network"] == "ema" and "ema" not in stages[-1].networks:
+        raise ConfigError("config.eval.network='ema' needs an averaged network: set optim.ema, such as 0.999.")
     if config["eval"]["select"] == "best_val" and dataset.val is None:
         raise ConfigError("config.eval.select='best_val' needs a validation split: set data.val_per_class, "
                           "or keep eval.select='last'.")
@@ -124,7 +126,7 @@ def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augme
         views=tuple(tuple(_augment(a, where) for a in _listed(view)) for view in views),
         gradient=registry.bind("gradient", stage.gradient, f"{where}.gradient"),
         project=registry.bind("project", stage.project, f"{where}.project") if stage.project else None,
-        networks=dict(stage.networks), train=stage.train, reset=stage.reset, batchnorm=stage.batchnorm,
+        networks={**({"ema": optim["ema"]} if optim["ema"] else {}), **stage.networks}, train=stage.train, reset=stage.reset, batchnorm=stage.batchnorm,
         optim=optim, rates=rates(schedule, options, optim["lr"], np.repeat(np.arange(len(epoch_steps)), epoch_steps)),
     )
     for entry in ready.entries:

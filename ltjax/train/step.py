@@ -54,7 +54,7 @@ class Update:
         grads = jax.tree.map(lambda g: g / k, grads) if k > 1 else grads
         norm = flat_norm(grads)
         params, opt, moved = self._apply(state, trained, frozen, grads, norm, feed)
-        networks = self._ema(networks, params)
+        networks = self._ema(networks, params, model_state)
         ok = jnp.isfinite(sums["loss"]) & jnp.isfinite(moved)
         new = state.replace(params=params, opt=opt, model_state=model_state, terms=terms, networks=networks)
         return self._guarded(state, new, ok, {**sums, "grad_norm": norm})
@@ -72,7 +72,7 @@ class Update:
         batch = self._batch(feed, data, j, context)
         variables = {"params": nested({**params, **frozen}), **model_state}
         outputs, model_state = self._forward(variables, batch)
-        if "ema" in networks:
+        if "ema" in networks and self._reads_ema:
             shadow = {"params": networks["ema"]["params"], **networks["ema"]["model_state"]}
             seen, moved = self._forward(jax.lax.stop_gradient(shadow), batch)
             outputs = {**outputs, "ema": jax.lax.stop_gradient(seen)}
@@ -168,12 +168,18 @@ class Update:
             params = {k: jnp.where(when, projected[k], p) for k, p in params.items()}
         return nested(params), opt, flat_norm(updates)
 
-    def _ema(self, networks, params):
+    @property
+    def _reads_ema(self) -> bool:
+        """Whether a term looks at the averaged network's outputs, whose statistics then are those of its own passes."""
+        return any("ema" in e.part.meta.get("needs", ()) for e in self.stage.entries)
+
+    def _ema(self, networks, params, model_state):
+        """The averaged network after an update; its statistics are averaged too where no term runs it."""
         if "ema" not in networks:
             return networks
-        decay = self.stage.networks["ema"]
-        moved = jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, networks["ema"]["params"], params)
-        return {**networks, "ema": {**networks["ema"], "params": moved}}
+        decay, old = self.stage.networks["ema"], networks["ema"]
+        new = {"params": params, "model_state": old["model_state"] if self._reads_ema else model_state}
+        return {**networks, "ema": jax.tree.map(lambda a, b: decay * a + (1 - decay) * b, old, new)}
 
     def _guarded(self, old: TrainState, new: TrainState, ok, metrics):
         """A step that is not finite changes nothing and leaves the sums; `stop` halts, `skip` goes on."""
