@@ -12,8 +12,9 @@ BASE = {"types", "registry", "config", "namespace"}
 PARTS = {"losses", "weights", "samplers", "mixers", "augment", "posthoc", "metrics", "contrast", "pairwise"}
 MAY = {
     **dict.fromkeys(BASE, BASE), "priors": BASE,
-    **{part: BASE | {"priors"} for part in PARTS}, "terms": BASE | {"priors"} | PARTS,
-    "layers": BASE, "heads": BASE | {"layers"}, "models": BASE | {"layers"}, "optim": BASE,
+    "causal": BASE, **{part: BASE | {"priors"} for part in PARTS}, "posthoc": BASE | {"priors", "causal"},
+    "terms": BASE | {"priors"} | PARTS, "layers": BASE, "heads": BASE | {"layers", "causal"},
+    "models": BASE | {"layers"}, "optim": BASE,
     "kernels": BASE | {"priors"}, "spectra": BASE | {"priors"}, "selection": BASE | {"priors"},
     "data": BASE, "methods": BASE, "analysis": {"types", "priors"},
     "train": BASE | PARTS | {"priors", "terms", "layers", "heads", "models", "optim", "data", "methods"},

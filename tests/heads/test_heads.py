@@ -8,8 +8,9 @@ from flax import linen as nn
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
-from ltjax import registry
+from ltjax import posthoc, registry
 from ltjax.models import Network, init_network
+from ltjax.types import ClassStats
 
 CLASSES, WIDTH, ROWS = 5, 4, 6
 every_head = pytest.mark.parametrize("name", registry.names("head"))
@@ -94,6 +95,28 @@ def test_cosine_by_its_formula(features):
     expected = 16 * (h / np.linalg.norm(h, axis=1)[:, None]) @ (w / np.linalg.norm(w, axis=0)[None])
     np.testing.assert_allclose(out["logits"], expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(out["classifier"], axis=1), 1, rtol=1e-5)
+
+
+def test_the_bias_of_rare_columns_starts_where_every_sigmoid_is_one_over_the_classes():
+    params = build({"name": "linear", "bias_init": "rare"}).init(jax.random.key(0), jnp.zeros((1, WIDTH)))["params"]
+    np.testing.assert_allclose(jax.nn.sigmoid(params["bias"]), np.full(CLASSES, 1 / CLASSES), rtol=1e-6)
+    alone = build({"name": "linear", "bias_init": "rare"}, classes=1).init(jax.random.key(0), jnp.zeros((1, WIDTH)))
+    assert not alone["params"]["bias"].any()
+
+
+def test_causal_by_its_formula_and_as_its_rule_without_anything_removed(features):
+    out, params = started({"name": "causal", "scale": 8.0, "gamma": 0.5}, features)
+    h, w = np.asarray(features, np.float64), np.asarray(params["kernel"], np.float64).T
+    expected = 0
+    for half in (slice(0, 2), slice(2, 4)):
+        u = h[:, half] / np.linalg.norm(h[:, half], axis=1, keepdims=True)
+        expected = expected + 4 * u @ (w[:, half] / (np.linalg.norm(w[:, half], axis=1, keepdims=True) + 0.5)).T
+    np.testing.assert_allclose(out["logits"], expected, rtol=1e-5, atol=1e-5)
+    rule = posthoc.causal_tde({"features": h, "classifier": w}, stats=ClassStats(np.ones(CLASSES)), scale=8.0,
+                              gamma=0.5, alpha=0.0, params={"direction": h.mean(0)})
+    np.testing.assert_allclose(rule, expected, rtol=1e-12)
+    with pytest.raises(registry.ConfigError, match="heads=3 must divide the feature width 4"):
+        started({"name": "causal", "heads": 3}, features)
 
 
 def test_scaled_multiplies_bias_and_product_and_starts_as_the_linear_head(features):

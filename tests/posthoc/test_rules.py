@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ltjax import posthoc
-from ltjax.posthoc.causal_tde import causal_logits, moved
+from ltjax.causal import causal_logits, moved
 from ltjax.posthoc.common import best_of, measured
 from ltjax.posthoc.logit_adjust import fit_strength
 from ltjax.posthoc.ncm import fit_means

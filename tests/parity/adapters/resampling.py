@@ -5,11 +5,11 @@ import numpy as np
 from scipy.special import softmax
 
 from ltjax import losses, mixers, posthoc, samplers
+from ltjax.causal import causal_logits, moved
 from ltjax.data.longtail import class_counts
 from ltjax.heads.scaled import scaled
 from ltjax.mixers.cutmix import box_around
 from ltjax.mixers.smote import interpolate, neighbours
-from ltjax.posthoc.causal_tde import causal_logits, moved
 from ltjax.posthoc.ncm import fit_means
 from ltjax.posthoc.tau_norm import normalised
 from ltjax.samplers.base import Draw
