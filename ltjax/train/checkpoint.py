@@ -31,6 +31,11 @@ def describe(tree) -> dict[str, list]:
     return {path: [str(a.dtype), list(a.shape)] for path, a in _leaves(tree).items()}
 
 
+def checksum(record: dict[str, Any]) -> str:
+    """Content hash of a JSON record."""
+    return hashlib.blake2b(json.dumps(record, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
 def _leaves(tree) -> dict[str, np.ndarray]:
     def host(x):
         if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
@@ -59,7 +64,8 @@ class Checkpoints:
 
     def _quarantine(self) -> dict[int, str]:
         """Renames step folders that Orbax would stumble over; it takes them for steps and then fails."""
-        bad = {}
+        aside = [d.name.partition(".broken") for d in self.path.iterdir()]
+        bad = {int(step): "it was set aside as damaged" for step, mark, _ in aside if mark and step.isdigit()}
         for folder in [d for d in self.path.iterdir() if d.name.isdigit()]:
             try:
                 whole = min((folder / f).stat().st_size for f in ("state/manifest.ocdbt", "meta/metadata")) > 0
@@ -67,11 +73,24 @@ class Checkpoints:
                 whole = False
             if not whole:
                 bad[int(folder.name)] = "its files are incomplete"
-                target = folder.with_name(folder.name + ".broken")
-                while target.exists():
-                    target = target.with_name(target.name + "_")
-                folder.rename(target)
+                self._set_aside(folder)
         return bad
+
+    @staticmethod
+    def _set_aside(folder: Path) -> None:
+        target = folder.with_name(folder.name + ".broken")
+        while target.exists():
+            target = target.with_name(target.name + "_")
+        folder.rename(target)
+
+    def drop_after(self, step: int) -> None:
+        """Sets later steps aside, which a restore refused: beside them Orbax would skip the saves of a resumed run."""
+        later = [s for s in self.steps() if s > step]
+        if later:
+            self._manager.close()
+            for s in later:
+                self._set_aside(self.path / str(s))
+            self._manager = self._open()
 
     def steps(self) -> list[int]:
         return sorted(self._manager.all_steps())
@@ -84,7 +103,8 @@ class Checkpoints:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._manager.save(step, args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(record)))
+                state=ocp.args.StandardSave(state),
+                meta=ocp.args.JsonSave({"record": record, "checksum": checksum(record)})))
 
     def wait(self) -> None:
         self._manager.wait_until_finished()
@@ -98,7 +118,8 @@ class Checkpoints:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+                stored = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+            return stored["record"] if checksum(stored["record"]) == stored["checksum"] else None
         except Exception:
             return None
 
@@ -124,6 +145,8 @@ class Checkpoints:
             return None, f"{type(error).__name__}: {(str(error).splitlines() or ['unreadable'])[0][:120]}"
         got = digest(state)
         bad = [name for name, value in meta["digest"].items() if got.get(name) != value]
+        if not jax.tree.all(jax.tree.map(lambda a, b: a.dtype == b.dtype, state, like)):
+            return None, "a tensor came back in another type"
         return (None, f"content differs from its checksum: {', '.join(bad[:3])}") if bad else (state, None)
 
     def newest_readable(self) -> list[tuple[int, dict[str, Any] | None]]:

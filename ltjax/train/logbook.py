@@ -30,6 +30,11 @@ class Logbook:
         ends = rows[np.minimum(np.arange(len(rows)) + steps, len(rows)) - 1]
         return int((ends - rows).max()) + 1
 
+    def is_open(self, stage: ReadyStage, at: int) -> bool:
+        """Whether a row holds both the last step before `at` and the next one."""
+        rows = self.rows[stage.index]
+        return 0 < at < len(rows) and bool(rows[at] == rows[at - 1])
+
     def add(self, seed: int, row: dict[str, Any]) -> None:
         self.history[seed].append(row)
         self.folders[seed].append("metrics.jsonl", [row])
@@ -47,7 +52,7 @@ class Logbook:
           stopped: seed -> step of the stage at which the guard stopped it; its log ends with that step.
 
         Returns:
-          The place of the row that is still open (None if none is), and a row to show.
+          The place of the last row and whether it is still open, and a row to show.
         """
         rows, last = self.rows[stage.index], at + count - 1
         closed = last + 1 == len(rows) or rows[last + 1] != rows[last]
@@ -60,7 +65,7 @@ class Logbook:
                 if r < rows[final] or closed or seed in stopped:
                     self.add(seed, row)
                 shown = shown if seed != next(iter(sums)) else row
-        return (None if closed else int(rows[last] - rows[at])), shown
+        return int(rows[last] - rows[at]), not closed, shown
 
 
 def train_row(stage: ReadyStage, end: int, sums: dict[str, float]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ltjax.config import plain
 from ltjax.data.base import split_record
 from ltjax.registry import ConfigError
 from ltjax.train import rundir
@@ -24,7 +25,7 @@ from ltjax.train.prepare import prepare
 from ltjax.train.program import program_for, start_stage
 from ltjax.train.progress import Progress, Silent
 from ltjax.train.result import Result, conclude, read_back, score
-from ltjax.train.resume import Saves
+from ltjax.train.resume import Saves, groups
 from ltjax.train.sharding import check_batch, make_mesh, replicated
 from ltjax.train.signals import Interrupted, graceful
 from ltjax.types import Context
@@ -55,7 +56,7 @@ def fit(config: Mapping[str, Any], *, seeds: Sequence[int] | None = None, init=N
       recipes: also take what the method's paper trained with (epochs, batch, augmentation).
       extend: a run folder from whose last checkpoint this config, with a longer budget, goes on.
     """
-    float64 = dict(config["run"]).get("dtype") == "float64"
+    float64 = plain(config)["run"]["dtype"] == "float64"
     with jax.enable_x64(True) if float64 else contextlib.nullcontext():
         exp = prepare(config, steps_per_epoch=steps_per_epoch, recipes=recipes)
         chosen = [exp.config["seed"]] if seeds is None else list(seeds)
@@ -71,6 +72,8 @@ class Trainer:
         self.init = init if init is not None else [None] * len(exp.stages)
         if len(self.init) != len(exp.stages):
             raise ConfigError(f"init has {len(self.init)} entries, the method has {len(exp.stages)} stages.")
+        if len(set(seeds)) < len(seeds) or not all(isinstance(s, int | np.integer) and s >= 0 for s in seeds):
+            raise ConfigError(f"seeds={seeds} must be different whole numbers from 0 on.")
         if extend is not None and len(seeds) != 1:
             raise ConfigError("--extend goes on with one seed; set run.vmap_seeds=1.")
         self.mesh = make_mesh(exp.config["run"]["devices"])
@@ -85,17 +88,25 @@ class Trainer:
 
     def run(self) -> list[Result]:
         """Results in the order of the seeds asked for."""
-        results = {s: read_back(self.exp, self.folders[s], s) for s in self.asked if s not in self.seeds}
-        for s in results:
-            self.progress.note(f"{self.exp.label}, seed {s}: done already ({self.folders[s].path})")
-        if self.seeds:
-            with contextlib.ExitStack() as stack:
-                for s in self.seeds:
-                    self.folders[s].open(self.configs[s])
-                    stack.callback(self.folders[s].close)
-                self.stop = stack.enter_context(graceful())
-                stack.callback(self.progress.close)
-                results |= {r.seed: r for r in self._train(stack)}
+        failed: NonFinite | None = None
+        with contextlib.ExitStack() as stack:
+            for s in self.seeds:
+                self.folders[s].open(self.configs[s])
+                stack.callback(self.folders[s].close)
+            left = {s: self.folders[s] for s in self.seeds if not self.folders[s].done}
+            results = {s: read_back(self.exp, self.folders[s], s) for s in self.asked if s not in left}
+            for s in results:
+                self.progress.note(f"{self.exp.label}, seed {s}: done already ({self.folders[s].path})")
+            self.stop = stack.enter_context(graceful())
+            stack.callback(self.progress.close)
+            for together in groups(left):
+                self.seeds, self.bad = together, {}
+                try:
+                    results |= {r.seed: r for r in self._train(stack)}
+                except NonFinite as error:
+                    failed = error
+        if failed is not None:
+            raise failed
         return [results[s] for s in self.asked]
 
     def open_for_measuring(self) -> None:
@@ -162,6 +173,7 @@ class Trainer:
         found = self.saves.newest()
         if found is not None:
             step, stage, states, sums, refused = found
+            self.saves.drop_after(step)
             for s in self.seeds:
                 self.book.rewind(s, step)
                 self.book.folders[s].event("resume", step=step, stage=stage.name, refused=refused)
@@ -172,10 +184,10 @@ class Trainer:
             self.book.folders[s].event("start", seed=s, **({"extended_from": str(self.extend)} if self.extend else {}))
         if self.extend is None:
             return self.exp.stages[0], self._started(self.exp.stages[0], None), None
-        _, stage, state = self.saves.extended(Path(self.extend))
+        stage, state, log = self.saves.extended(Path(self.extend))
         for s in self.seeds:
             self.book.folders[s].write("config.json", {**self.configs[s], "extended_from": str(self.extend)})
-        return stage, self._stack([state]), None
+        return stage, self._stack([state]), self._stack([log]) if self.book.is_open(stage, int(state.step)) else None
 
     # one stage -------------------------------------------------------------------------------------------------
 
@@ -196,7 +208,7 @@ class Trainer:
         program, plans = self._program(stage), self._plans(stage)
         self.evaluator = evaluator_for(self.exp, stage, self.mesh, len(self.seeds))
         ends = np.cumsum(stage.epoch_steps)
-        self.names = names = self._names(stage, state)
+        names = self._names(stage, state)
         at, pace = int(jnp.max(state.step)), 0
         while at < stage.steps:
             if stage.refreshes and (at == 0 or at in ends):
@@ -209,13 +221,14 @@ class Trainer:
             log = jax.device_get(log)
             pace = self._clock(pace, count, time.perf_counter() - began)
             stopped = self._stopped(stage, state)
-            place, shown = self.book.write(stage, at, count, self._each(log), stopped)
+            place, is_open, shown = self.book.write(stage, at, count, self._each(log), stopped)
             self.progress.step(stage.offset + at + count, shown)
-            sums = None if place is None else {n: jnp.asarray(v[..., place], self.dtype) for n, v in log.items()}
+            tail = {n: jnp.asarray(v[..., place], self.dtype) for n, v in log.items()}
+            sums = tail if is_open else None
             at += count
             if len(self.bad) == len(self.seeds):
                 raise NonFinite(self._told_bad())
-            self._between(stage, state, at, ends, sums)
+            self._between(stage, state, at, ends, tail, is_open)
         return state
 
     def _boundary(self, stage: ReadyStage, at: int, ends) -> int:
@@ -270,7 +283,7 @@ class Trainer:
         return (f"the loss or the update was not finite at {where}; the step was not taken. Lower optim.lr, set "
                 "optim.clip, or set run.on_nonfinite=skip to leave such steps out.")
 
-    def _between(self, stage: ReadyStage, state, at: int, ends, sums) -> None:
+    def _between(self, stage: ReadyStage, state, at: int, ends, log, is_open: bool) -> None:
         """Validation, checkpoint, and a wish to stop, after `at` steps of the stage."""
         run, step, over = self.exp.config["run"], stage.offset + at, at == stage.steps
         epoch = stage.first_epoch + int(np.searchsorted(ends, at, side="right"))
@@ -283,7 +296,7 @@ class Trainer:
             self._validate(stage, state, step, epoch)
         if over or due(run["checkpoint_epochs"]) or self.saves.late or self.stop.requested:
             states = {s: one for s, one in self._each(state).items() if s not in self.bad}
-            self.saves.save(stage, step, states, self.names, sums and self._each(sums))
+            self.saves.save(stage, step, states, self._each(log), is_open)
         if self.stop.requested and step < self.exp.steps:
             self.saves.wait()
             for s in self.seeds:
@@ -291,7 +304,7 @@ class Trainer:
             raise Interrupted(step, self.exp.steps)
 
     def _evaluated(self, state):
-        """The state with the parameters and statistics that count: its own, or under `eval.network` the averaged ones."""
+        """The state with the parameters and statistics that count: its own, or the averaged ones (`eval.network`)."""
         return state.replace(**state.networks["ema"]) if self.exp.config["eval"]["network"] == "ema" else state
 
     def _validate(self, stage: ReadyStage, state, step: int, epoch: int) -> None:

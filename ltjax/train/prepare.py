@@ -45,6 +45,8 @@ def prepare(given: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = F
     if config["eval"]["select"] == "best_val" and dataset.val is None:
         raise ConfigError("config.eval.select='best_val' needs a validation split: set data.val_per_class, "
                           "or keep eval.select='last'.")
+    if config["eval"]["select"] == "best_val" and not config["eval"]["every_epochs"]:
+        raise ConfigError("config.eval.select='best_val' needs validations to choose from; eval.every_epochs=0 makes none.")
     record = _record(config, augment, stages, posthoc)
     return Experiment(record, configs.identity(record), _label(method_spec), dataset, stats, model, stages, posthoc,
                       meaning)
@@ -126,7 +128,8 @@ def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augme
         views=tuple(tuple(_augment(a, where) for a in _listed(view)) for view in views),
         gradient=registry.bind("gradient", stage.gradient, f"{where}.gradient"),
         project=registry.bind("project", stage.project, f"{where}.project") if stage.project else None,
-        networks={**({"ema": optim["ema"]} if optim["ema"] else {}), **stage.networks}, train=stage.train, reset=stage.reset, batchnorm=stage.batchnorm,
+        networks={**({"ema": optim["ema"]} if optim["ema"] else {}), **stage.networks},
+        train=stage.train, reset=stage.reset, batchnorm=stage.batchnorm,
         optim=optim, rates=rates(schedule, options, optim["lr"], np.repeat(np.arange(len(epoch_steps)), epoch_steps)),
     )
     for entry in ready.entries:

@@ -15,6 +15,18 @@ from ltjax.train.experiment import Experiment, ReadyStage
 from ltjax.train.rundir import RunFolder
 
 
+def groups(folders: dict[int, RunFolder]) -> list[list[int]]:
+    """Seeds that can go on together: all if they share a checkpoint or none has any, else those that stand alike."""
+    steps = {s: {int(d.name) for d in (f / "ckpt").glob("*") if d.name.isdigit()} if f.path else set()
+             for s, f in folders.items()}
+    if steps and (not any(steps.values()) or set.intersection(*steps.values())):
+        return [list(folders)]
+    alike: dict[int, list[int]] = {}
+    for seed, own in steps.items():
+        alike.setdefault(max(own, default=0), []).append(seed)
+    return list(alike.values())
+
+
 class Saves:
     """The checkpoints of the seeds of one run.
 
@@ -33,6 +45,11 @@ class Saves:
         for store in self.stores.values():
             store.close()
 
+    def drop_after(self, step: int) -> None:
+        """Sets aside what was saved later than the step that a run goes on from."""
+        for store in self.stores.values():
+            store.drop_after(step)
+
     def wait(self) -> None:
         for store in self.stores.values():
             store.wait()
@@ -42,17 +59,14 @@ class Saves:
         """Whether the last save lies longer back than `run.checkpoint_minutes`."""
         return time.monotonic() - self.saved_at > 60 * self.exp.config["run"]["checkpoint_minutes"]
 
-    def save(self, stage: ReadyStage, step: int, states: dict[int, Any], names: list[str],
-             sums: dict[int, Any] | None) -> None:
-        """Starts saving the given seeds' states with their open log sums, of these names (zeros if no row is open)."""
+    def save(self, stage: ReadyStage, step: int, states: dict[int, Any], log: dict[int, Any], is_open: bool) -> None:
+        """Starts saving the given seeds' states with the sums of their last log row, which may still be open."""
         self.saved_at = time.monotonic()
         if not self.stores:
             return
         for seed, state in states.items():
-            dtype = state.params and jax.tree.leaves(state.params)[0].dtype
-            log = sums[seed] if sums is not None else {n: jnp.zeros((), dtype) for n in names}
-            tree: dict[str, Any] = {"state": state, "log": log}
-            meta: dict[str, Any] = {"stage": stage.index, "open": sums is not None, "best": None}
+            tree: dict[str, Any] = {"state": state, "log": log[seed]}
+            meta: dict[str, Any] = {"stage": stage.index, "open": is_open, "best": None}
             if seed in self.best:
                 meta["best"], tree["best"] = self.best[seed]
             self.stores[seed].save(step, tree, meta)
@@ -84,7 +98,8 @@ class Saves:
         return None
 
     def _restore(self, step: int, metas: dict[int, Any]):
-        trees = {}
+        trees: dict[int, Any] = {}
+        self.best.clear()
         for seed, meta in metas.items():
             tree, reason = self.stores[seed].restore(step, self._target(meta), meta)
             if reason is not None:
@@ -104,7 +119,7 @@ class Saves:
         return jax.device_put(target, where)
 
     def extended(self, run: Path):
-        """(step, stage, state) from which a longer budget goes on: the last checkpoint of a shorter run."""
+        """(stage, state, sums of the last log row) from which a longer budget goes on: a shorter run's end."""
         if not (run / "ckpt").is_dir():
             raise ConfigError(f"--extend {run}: this is no run folder with checkpoints.")
         store = Checkpoints(run / "ckpt", keep=10**6)
@@ -119,7 +134,9 @@ class Saves:
                 if done >= stage.steps:
                     raise ConfigError(f"--extend {run}: it already did {done} steps of stage {stage.name!r} and this "
                                       f"config asks for {stage.steps}. Raise optim.epochs.")
-                return step, stage, tree["state"]
+                if meta["best"]:
+                    self.best |= dict.fromkeys(self.folders, (meta["best"], tree["best"]))
+                return stage, tree["state"], tree["log"]
         finally:
             store.close()
         raise CheckpointError(f"--extend {run}: it has no checkpoint that this config can go on from.")

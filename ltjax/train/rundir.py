@@ -69,8 +69,10 @@ class RunFolder:
 
     def append(self, name: str, rows: list[dict[str, Any]]) -> None:
         if self.path is not None and rows:
-            with (self / name).open("a") as file:
-                file.write("".join(json.dumps(clean(row)) + "\n" for row in rows))
+            with (self / name).open("a+b") as file:
+                if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                    file.write(b"\n")  # a kill left half a line
+                file.write("".join(json.dumps(clean(row)) + "\n" for row in rows).encode())
 
     def event(self, name: str, **values) -> None:
         self.append("events.jsonl", [{"event": name, "time": time.time(), **values}])
