@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from ltjax.augment.images import check_image
 from ltjax.registry import register
 
 
@@ -16,6 +17,7 @@ def crop(*, padding: int = 4):
     """
 
     def augment(key: jax.Array, image: jax.Array) -> jax.Array:
+        check_image("crop", image)
         at = jax.random.randint(key, (2,), 0, 2 * padding + 1)
         padded = jnp.pad(image, ((padding, padding), (padding, padding), (0, 0)))
         return jax.lax.dynamic_slice(padded, (at[0], at[1], jnp.zeros_like(at[0])), image.shape)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from ltjax.augment.images import check_image
 from ltjax.registry import register
 
 
@@ -16,6 +17,7 @@ def cutout(*, size: int = 16):
     """
 
     def augment(key: jax.Array, image: jax.Array) -> jax.Array:
+        check_image("cutout", image)
         height, width = image.shape[0], image.shape[1]
         row, column = jax.random.randint(key, (2,), 0, jnp.array([height, width]))
         inside = (_near(height, row, size)[:, None] & _near(width, column, size)[None, :])[:, :, None]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from ltjax.augment.images import check_image
 from ltjax.registry import register
 
 
@@ -16,6 +17,7 @@ def flip(*, probability: float = 0.5):
     """
 
     def augment(key: jax.Array, image: jax.Array) -> jax.Array:
+        check_image("flip", image)
         return jnp.where(jax.random.uniform(key) < probability, image[:, ::-1], image)
 
     return augment

@@ -17,7 +17,7 @@ def class_sums(args, outputs, batch):
 
 
 @register("term", "class_means", cite="arXiv:1703.05175", needs=("features",), value="example",
-          bounds={"temperature": (1e-6, 1e6)})
+          refreshes=True, bounds={"temperature": (1e-6, 1e6)})
 def class_means(*, temperature=1.0):
     r"""Pulls features towards the mean of their class and away from the means of others.
 

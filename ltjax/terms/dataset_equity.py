@@ -34,7 +34,8 @@ def equity_weight(likelihood, eta=1.0, gamma=5.0):
 
 
 @register("term", "dataset_equity", cite="arXiv:2308.09878", needs=("features",), value="example",
-          test_logits="neither", bounds={"eta": (0.0, 1e9), "gamma": (0.0, 1e3), "clusters": (1, 10**6)})
+          test_logits="neither", refreshes=True,
+          bounds={"eta": (0.0, 1e9), "gamma": (0.0, 1e3), "clusters": (1, 10**6)})
 def dataset_equity(*, eta=1.0, gamma=5.0, clusters=16):
     r"""Weighs cross-entropy by how rare the example's cluster of features is.
 

@@ -74,3 +74,9 @@ def test_cutout_blackens_one_square_that_may_stick_out(size):
 
 def test_cutout_of_size_zero_changes_nothing():
     np.testing.assert_array_equal(augment.cutout(size=0)(KEYS[0], IMAGE), IMAGE)
+
+
+@every_augment
+def test_feature_vectors_are_refused_in_one_sentence(name):
+    with pytest.raises(registry.ConfigError, match=rf"'{name}' needs images \[h, w, c\], .* \(64,\)"):
+        registry.get("augment", name).fn()(KEYS[0], jnp.zeros(64))

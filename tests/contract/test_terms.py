@@ -46,6 +46,7 @@ def test_declares_what_it_needs_and_what_it_returns(part):
     assert set(needs(part)) <= NEEDS
     assert part.meta["value"] in ("example", "sum", "batch")
     assert part.meta.get("test_logits") in (None, "train_posterior", "balanced", "neither")
+    assert part.meta.get("refreshes", False) == (part.fn().refresh is not None), "the loop reads `refreshes`"
     assert part.name not in registry.names("loss"), "losses and terms share their names in a config"
     assert part.summary.endswith(".")
     assert not part.supplied
