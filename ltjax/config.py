@@ -300,4 +300,13 @@ def identity(config: Mapping[str, Any]) -> str:
     counted = {section: {k: v for k, v in config[section].items() if k not in NOT_IDENTITY.get(section, ())}
                for section in ("data", "run")}
     rest = {k: v for k, v in config.items() if k != "seed"}
-    return hashlib.sha256(canonical({**rest, **counted}).encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical(_equal_numbers({**rest, **counted})).encode()).hexdigest()[:16]
+
+
+def _equal_numbers(value: Any) -> Any:
+    """2.0 as 2, so that a nested option written either way is the same config."""
+    if isinstance(value, Mapping):
+        return {k: _equal_numbers(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_equal_numbers(v) for v in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

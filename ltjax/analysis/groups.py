@@ -61,13 +61,13 @@ def by_data(runs: Iterable[Run]) -> dict[str, Runs]:
     named: dict[str, Runs] = {}
     for members in parts.values():
         run = members[0]
-        told = [f"{key} {run.setting('data', key)}" for key in ("profile", "ir") if run.setting("data", key)]
+        told = [f"{key} {run.setting('data', key)}" for key in ("profile", "imbalance") if run.setting("data", key)]
         title = ", ".join([printable(run.setting("data", "name") or "data"), *map(printable, told)])
         n = sum(known.split(" #")[0] == title for known in named)
         named[f"{title} #{n + 1}" if n else title] = Runs(members)
     if isinstance(runs, Runs) and named:
         first = next(iter(named.values()))
-        first.unfinished, first.unreadable = runs.unfinished, runs.unreadable
+        first.unfinished, first.unreadable, first.told = runs.unfinished, runs.unreadable, runs.told
     return named
 
 

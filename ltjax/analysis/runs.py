@@ -89,22 +89,27 @@ class Run:
 
 
 class Runs(list[Run]):
-    """Finished runs in the order of their paths, with the folders that were left out and why."""
+    """Finished runs in the order of their paths, with the folders that were left out and why.
+
+    `told` holds sentences of whoever made the runs, to stand first among the notes.
+    """
 
     unfinished: list[Path]
     unreadable: list[tuple[Path, str]]
+    told: list[str]
 
     def __init__(self, runs: Iterable[Run] = (), unfinished: Iterable[Path] = (),
-                 unreadable: Iterable[tuple[Path, str]] = ()):
+                 unreadable: Iterable[tuple[Path, str]] = (), told: Iterable[str] = ()):
         given = list(runs)
         super().__init__(run for run in given if run.done)
         self.unfinished = [*unfinished, *(run.path for run in given if not run.done)]
         self.unreadable = list(unreadable)
+        self.told = list(told)
 
     @property
     def notes(self) -> list[str]:
         """What was left out, in sentences for the table."""
-        notes = []
+        notes = [*self.told]
         if self.unfinished:
             notes.append(f"{_count(len(self.unfinished), 'unfinished run')} left out (no DONE): "
                          f"{_some(self.unfinished)}.")

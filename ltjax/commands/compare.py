@@ -115,8 +115,7 @@ def enter(config: dict[str, Any], asked: Sequence[specs.Asked], seeds: Sequence[
                 raise
             refused.append((spec["name"], error))
             continue
-        root = exp.config["run"]["root"]
-        folders = {s: RunFolder(folder_of(root, {**exp.config, "identity": exp.identity}, exp.label, s)) for s in seeds}
+        folders = {s: RunFolder(folder_of(exp.config, exp.identity, exp.label, s)) for s in seeds}
         entrants.setdefault(exp.identity, Entrant(own, exp.label, exp.identity, folders))
     if not entrants:
         raise refused[0][1]
@@ -146,12 +145,12 @@ def conclude(entrants: Sequence[Entrant], notes: list[str], figures: Any, args: 
     from ltjax.analysis.runs import Runs, load_run
 
     paths = [folder.path for e in entrants for folder in e.folders.values()]
-    runs = Runs([load_run(path) for path in paths if (path / "DONE").exists()])
+    runs = Runs([load_run(path) for path in paths if (path / "DONE").exists()], told=notes)
     if not runs:
         for note in notes:
             print(note)
         return 3
-    tables.show(runs, args, figures, notes)
+    tables.show(runs, args, figures)
     root = Path(entrants[0].config["run"]["root"])
     name = args.report or root / "reports" / f"{report_name(entrants)}.html"
     print(f"report: {tables.write(runs, name, args, figures)}")

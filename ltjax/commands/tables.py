@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,8 @@ def width() -> int:
     return max(NARROWEST, shutil.get_terminal_size((WIDEST, 24)).columns) if sys.stdout.isatty() else WIDEST
 
 
-def show(runs: Any, args: argparse.Namespace, published: Any, notes: Sequence[str] = ()) -> None:
-    """Prints one table per data set; `notes` stand below."""
+def show(runs: Any, args: argparse.Namespace, published: Any) -> None:
+    """Prints one table per data set."""
     from rich.console import Console
 
     from ltjax.analysis.groups import by_data
@@ -52,8 +51,6 @@ def show(runs: Any, args: argparse.Namespace, published: Any, notes: Sequence[st
             console.print(table.rich(console.width))
         else:
             print(getattr(table, args.format)(), end="")
-    for note in notes:
-        print(note, file=sys.stdout if args.format == "text" else sys.stderr)
 
 
 def write(runs: Any, path: str | Path, args: argparse.Namespace, published: Any, **heading: str) -> Path:

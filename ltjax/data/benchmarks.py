@@ -67,7 +67,7 @@ def _benchmark(data: str, summary: str, reference: str, cite: str, *, shape: tup
     load.__doc__ = f"{summary}\n{OPTIONS}\nReferences:\n  {reference}\n"
     bounds = {**BOUNDS, "imbalance": (1.0, np.inf)}
     choices = {"profile": PROFILES, "order": ORDERS, "source": SOURCES}
-    return register("data", data, cite=cite, bounds=bounds, choices=choices)(load)
+    return register("data", data, fixed=True, cite=cite, bounds=bounds, choices=choices)(load)
 
 
 cifar10_lt = _benchmark(

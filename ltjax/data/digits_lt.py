@@ -13,8 +13,8 @@ TEST_SEED = 0
 """Of the test rows; no option, so that every run of every setting is tested on the same images."""
 
 
-@register("data", "digits_lt", bounds={**BOUNDS, "imbalance": (1.0, np.inf), "largest": (1, np.inf),
-                                      "test_per_class": (1, np.inf)},
+@register("data", "digits_lt", fixed=True,
+          bounds={**BOUNDS, "imbalance": (1.0, np.inf), "largest": (1, np.inf), "test_per_class": (1, np.inf)},
           choices={"profile": PROFILES, "order": ORDERS})
 def digits_lt(*, imbalance: float = 50.0, profile: str = "exp", largest: int = 120, subset_seed: int = 0,
               val_per_class: int = 0, test_per_class: int = 50, prior_smoothing: float = 0.0,

@@ -15,7 +15,7 @@ MIXTURE, TRAIN, TEST = 0, 1, 2
 """Streams of the seed: growing one of them never changes the others."""
 
 
-@register("data", "synthetic", choices={"profile": PROFILES, "order": ORDERS},
+@register("data", "synthetic", fixed=True, choices={"profile": PROFILES, "order": ORDERS},
           bounds={**BOUNDS, "classes": (2, 256), "dim": (1, 65_536), "largest": (1, np.inf),
                   "imbalance": (1.0, np.inf), "separation": (0.01, 100.0), "test_per_class": (1, np.inf),
                   "condition": (1.0, 1e8)})

@@ -47,19 +47,21 @@ def _leaves(tree) -> dict[str, np.ndarray]:
 
 
 class Checkpoints:
-    """The checkpoints of one run folder, by global step; `keep` newest ones stay."""
+    """The checkpoints of one run folder, by global step; `keep` newest ones stay. `read_only` touches no file."""
 
-    def __init__(self, path: Path, keep: int = 2):
+    def __init__(self, path: Path, keep: int = 2, read_only: bool = False):
         self.path = path.absolute()
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.quarantined = self._quarantine()
-        self._keep = keep
+        self._keep, self._read_only = keep, read_only
+        if not read_only:
+            self.path.mkdir(parents=True, exist_ok=True)
+        self.quarantined = self._quarantine() if self.path.is_dir() else {}
         self._manager = self._open()
 
     def _open(self):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            options = ocp.CheckpointManagerOptions(max_to_keep=self._keep, cleanup_tmp_directories=True)
+            options = ocp.CheckpointManagerOptions(
+                max_to_keep=self._keep, cleanup_tmp_directories=not self._read_only, read_only=self._read_only)
             return ocp.CheckpointManager(self.path, options=options)
 
     def _quarantine(self) -> dict[int, str]:
@@ -73,7 +75,8 @@ class Checkpoints:
                 whole = False
             if not whole:
                 bad[int(folder.name)] = "its files are incomplete"
-                self._set_aside(folder)
+                if not self._read_only:
+                    self._set_aside(folder)
         return bad
 
     @staticmethod

@@ -81,8 +81,7 @@ class Trainer:
         self.dtype = jnp.float64 if exp.float64 else jnp.float32
         self.asked = seeds
         self.configs = {s: {**exp.config, "seed": s, "identity": exp.identity, "label": exp.label} for s in seeds}
-        root = exp.config["run"]["root"]
-        self.folders = {s: rundir.RunFolder(rundir.folder_of(root, self.configs[s], exp.label, s)) for s in seeds}
+        self.folders = {s: rundir.RunFolder(rundir.folder_of(exp.config, exp.identity, exp.label, s)) for s in seeds}
         self.seeds = [s for s in seeds if not self.folders[s].done]
         self.bad: dict[int, int] = {}
 

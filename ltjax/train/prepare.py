@@ -34,7 +34,7 @@ def prepare(given: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = F
     model = registry.bind("model", config["model"], "config.model")
     config["model"] = {"name": model[0].name, **model[1]}
     config["method"] = method_spec
-    dataset = data_part.fn(**data_options)
+    dataset = _dataset(data_part, data_options)
     labels = np.asarray(dataset.train["label"])
     stats = ClassStats(np.bincount(labels, minlength=dataset.classes), data_options.get("prior_smoothing", 0.0))
     stages = _stages(method, config, stats, len(labels), augment, steps_per_epoch)
@@ -46,10 +46,25 @@ def prepare(given: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = F
         raise ConfigError("config.eval.select='best_val' needs a validation split: set data.val_per_class, "
                           "or keep eval.select='last'.")
     if config["eval"]["select"] == "best_val" and not config["eval"]["every_epochs"]:
-        raise ConfigError("config.eval.select='best_val' needs validations to choose from; eval.every_epochs=0 makes none.")
+        raise ConfigError("config.eval.select='best_val' needs validations; eval.every_epochs=0 makes none.")
     record = _record(config, augment, stages, posthoc)
     return Experiment(record, configs.identity(record), _label(method_spec), dataset, stats, model, stages, posthoc,
                       meaning)
+
+
+_datasets: dict[tuple[str, str], Any] = {}
+
+
+def _dataset(part: registry.Part, options: dict[str, Any]):
+    """The data; sets that follow from their options alone are kept, so that comparing methods loads them once."""
+    if not part.meta.get("fixed"):
+        return part.fn(**options)
+    key = (part.name, configs.canonical(options))
+    if key not in _datasets:
+        if len(_datasets) >= 2:
+            _datasets.pop(next(iter(_datasets)))
+        _datasets[key] = part.fn(**options)
+    return _datasets[key]
 
 
 def _method(spec: dict[str, Any]) -> Method:
@@ -211,6 +226,7 @@ def _posthoc(method, config, meaning, dataset):
             raise ConfigError(f"config.eval.posthoc {part.name!r} needs logits that mean {needs!r}, but the last stage "
                               f"trains {meaning!r} logits: it would adjust twice. Remove the rule, train with "
                               "cross-entropy on the natural distribution, or set eval.force=true to do it on purpose.")
+        meaning = "balanced" if needs == "train_posterior" else meaning
         if part.meta.get("fit_on") == "val" and dataset.val is None:
             raise ConfigError(f"config.eval.posthoc {part.name!r} is fitted on a validation split; set "
                               "data.val_per_class (digits: 2 or more).")

@@ -58,7 +58,7 @@ def restore(path: str | Path) -> Restored:
         trainer = Trainer(exp, [int(config["seed"])], Given(exp), None, Silent())
         trainer.seeds = trainer.asked
         trainer.open_for_measuring()
-        saves = Saves(exp, {trainer.asked[0]: folder}, trainer._like)
+        saves = Saves(exp, {trainer.asked[0]: folder}, trainer._like, read_only=True)
         try:
             found = saves.newest()
         finally:

@@ -27,17 +27,22 @@ def groups(folders: dict[int, RunFolder]) -> list[list[int]]:
     return list(alike.values())
 
 
+def _told(refused: list[tuple[int, str]]) -> list[str]:
+    return [f"step {step}: {why}" for step, why in refused]
+
+
 class Saves:
     """The checkpoints of the seeds of one run.
 
     Args:
+      read_only: for a look into the folder of a run that may be training.
       like: (stage) -> (one seed's fresh state, the names of its log sums): what a checkpoint of it holds.
     """
 
-    def __init__(self, exp: Experiment, folders: dict[int, RunFolder], like):
+    def __init__(self, exp: Experiment, folders: dict[int, RunFolder], like, read_only: bool = False):
         self.exp, self.folders, self._like = exp, folders, like
         keep = exp.config["run"]["keep"]
-        self.stores = {s: Checkpoints(f / "ckpt", keep) for s, f in folders.items() if f.path}
+        self.stores = {s: Checkpoints(f / "ckpt", keep, read_only) for s, f in folders.items() if f.path}
         self.best: dict[int, tuple[dict[str, float], Any]] = {}
         self.saved_at = time.monotonic()
 
@@ -77,24 +82,25 @@ class Saves:
         None if nothing was ever saved; an error if something was and none of it can be used.
         """
         found = {s: dict(store.newest_readable()) for s, store in self.stores.items()}
-        refused = [f"step {step}: {why}" for st in self.stores.values() for step, why in st.quarantined.items()]
+        refused = [(step, why) for store in self.stores.values() for step, why in store.quarantined.items()]
         common = sorted(set.intersection(*(set(f) for f in found.values())), reverse=True) if found else []
         for step in common:
             metas: dict[int, Any] = {s: f[step] for s, f in found.items() if f[step] is not None}
             if len(metas) < len(found):
-                refused.append(f"step {step}: its record cannot be read")
+                refused.append((step, "its record cannot be read"))
                 continue
             trees, reason = self._restore(step, metas)
             if reason is None:
                 stage = self.exp.stages[min(m["stage"] for m in metas.values())]
                 open_row = any(m["open"] for m in metas.values())
                 states = {s: t["state"] for s, t in trees.items()}
-                return step, stage, states, ({s: t["log"] for s, t in trees.items()} if open_row else None), refused
-            refused.append(f"step {step}: {reason}")
+                log = {s: t["log"] for s, t in trees.items()} if open_row else None
+                return step, stage, states, log, _told([r for r in refused if r[0] > step])
+            refused.append((step, reason))
         if refused:
             places = ", ".join(str(f.path) for f in self.folders.values())
-            raise CheckpointError(f"{places}: no checkpoint can be used ({'; '.join(refused)}). Remove the folder to "
-                                  "train anew, or set another run.root.")
+            raise CheckpointError(f"{places}: no checkpoint can be used ({'; '.join(_told(refused))}). Remove the "
+                                  "folder to train anew, or set another run.root.")
         return None
 
     def _restore(self, step: int, metas: dict[int, Any]):
@@ -122,7 +128,7 @@ class Saves:
         """(stage, state, sums of the last log row) from which a longer budget goes on: a shorter run's end."""
         if not (run / "ckpt").is_dir():
             raise ConfigError(f"--extend {run}: this is no run folder with checkpoints.")
-        store = Checkpoints(run / "ckpt", keep=10**6)
+        store = Checkpoints(run / "ckpt", read_only=True)
         try:
             for step, meta in store.newest_readable():
                 if meta is None or meta["stage"] >= len(self.exp.stages):

@@ -137,12 +137,13 @@ def clean(value: Any) -> Any:
     return value
 
 
-def folder_of(root: str, config: dict[str, Any], label: str, seed: int) -> Path | None:
+def folder_of(config: dict[str, Any], identity: str, label: str, seed: int) -> Path | None:
     """runs/<data>/<method>/<identity>/seed<k>; None for an empty root."""
+    root = config["run"]["root"]
     if not root:
         return None
     slug = re.sub(r"[^A-Za-z0-9_.=-]+", "-", label).strip("-")[:80]
-    return Path(root) / config["data"]["name"] / slug / config["identity"][:8] / f"seed{seed}"
+    return Path(root) / config["data"]["name"] / slug / identity[:8] / f"seed{seed}"
 
 
 def versions() -> dict[str, str]:

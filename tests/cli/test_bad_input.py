@@ -161,7 +161,7 @@ def test_the_run_folder_of_another_config_is_refused(ltjax, tmp_path):
 
     config = configs.load("digits_lt:ir=50,smoke")
     exp = prepare(config)
-    folder = folder_of(str(tmp_path / "runs"), {**exp.config, "identity": exp.identity}, exp.label, 0)
+    folder = folder_of(exp.config, exp.identity, exp.label, 0)
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"identity": "0" * 16}))
     outcome = ltjax(*TRAIN, "--root", tmp_path / "runs")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 
-
 from experiments.accelerator import speed_config
 from experiments.timing import Bench, alternate
 from ltjax import config as configs
