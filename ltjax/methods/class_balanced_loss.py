@@ -4,7 +4,8 @@ from ltjax.methods.base import Entry, Method, Stage
 from ltjax.registry import register
 
 
-@register("method", "class_balanced_loss", cite="arXiv:1901.05555", bounds={"beta": (0.0, 1.0)})
+@register("method", "class_balanced_loss", cite="arXiv:1901.05555", bounds={"beta": (0.0, 1.0)},
+          choices={"normaliser": ("batch", "weight_sum")})
 def class_balanced_loss(*, loss="ce", beta=0.9999, normaliser="batch"):
     """Any loss with weights (1-beta)/(1-beta^n) that sum to the number of classes.
 

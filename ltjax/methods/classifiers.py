@@ -10,6 +10,18 @@ def tau_norm(*, tau=0.7):
     return Method(posthoc=(dict(name="tau_norm", tau=tau),))
 
 
+@register("method", "tau_norm_tuned", cite="arXiv:1910.09217",
+          bounds={"largest": (0.1, 10.0), "points": (2, 10001)}, probe={"measure": "balanced_nll"})
+def tau_norm_tuned(*, largest=2.0, points=21, measure="balanced_accuracy"):
+    """Tau-normalisation with the tau that is best on the validation split; the defaults are the authors' sweep.
+
+    Args:
+      largest, points: tau is one of so many values from 0 to the largest.
+      measure: what it maximises, see `ltjax list posthoc tau_norm_tuned`.
+    """
+    return Method(posthoc=(dict(name="tau_norm_tuned", largest=largest, points=points, measure=measure),))
+
+
 @register("method", "ncm", cite="arXiv:1910.09217")
 def ncm():
     """The nearest class mean of centred, normalised training features."""

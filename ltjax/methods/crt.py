@@ -7,7 +7,7 @@ COSINE = dict(name="cosine", ahead=1)
 """The decoupling code steps its scheduler before each epoch."""
 
 
-@register("method", "crt", cite="arXiv:1910.09217", bounds={"head_share": (0.0, 1.0)},
+@register("method", "crt", cite="arXiv:1910.09217", bounds={"head_share": (0.0, 1.0), "lr": (0.0, 1e6)},
           choices={"batchnorm": ("batch", "running")})
 def crt(*, loss="ce", head_share=0.1, lr=0.1, sampler="class_aware", batchnorm="batch"):
     """Stage 1 trains everything on natural batches; stage 2 re-trains a redrawn head, everything else fixed.

@@ -4,7 +4,8 @@ from ltjax.methods.base import Entry, Method, Stage
 from ltjax.registry import register
 
 
-@register("method", "disalign", cite="arXiv:2103.16370", bounds={"align_share": (0.0, 1.0), "rho": (0.0, 1e2)},
+@register("method", "disalign", cite="arXiv:2103.16370",
+          bounds={"align_share": (0.0, 1.0), "rho": (0.0, 1e2), "lr": (0.0, 1e6)},
           choices={"batchnorm": ("batch", "running")})
 def disalign(*, loss="ce", align_share=0.1, rho=1.2, lr=0.1, identity=False, batchnorm="batch"):
     """Stage 1 as usual; stage 2 trains scale, offset and confidence on top of the frozen logits, re-weighted.

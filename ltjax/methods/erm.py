@@ -4,7 +4,7 @@ from ltjax.methods.base import Entry, Method, Stage
 from ltjax.registry import register
 
 
-@register("method", "erm", cite="Vapnik 1992")
+@register("method", "erm", cite="Vapnik 1992", choices={"normaliser": ("batch", "weight_sum")})
 def erm(*, loss=None, weights=None, normaliser="batch", sampler="shuffle", mixer=None, head="linear", posthoc=()):
     """Cross-entropy, or the loss, class weights, sampler, mixer and head that you name.
 

@@ -6,7 +6,8 @@ from ltjax.registry import register
 
 
 @register("method", "gcl", cite="arXiv:2305.11733",
-          bounds={"alpha": (1e-3, 1e3), "head_share": (0.0, 1.0), "scale": (0.0, 1e4), "head_scale": (0.0, 1e4)})
+          bounds={"alpha": (1e-3, 1e3), "head_share": (0.0, 1.0), "lr": (0.0, 1e6), "scale": (0.0, 1e4),
+                  "head_scale": (0.0, 1e4)})
 def gcl(*, mixup=True, alpha=1.0, noise_scale=0.5, scale=30.0, head_share=0.13, lr=0.002, head_scale=20.0, margin=0.1,
         gamma=1.0, sampler="class_balanced"):
     """Noise in the logits, large for rare classes; then the cosine kernel alone on balanced batches, trunk frozen.

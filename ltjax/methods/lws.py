@@ -5,7 +5,7 @@ from ltjax.methods.crt import COSINE
 from ltjax.registry import register
 
 
-@register("method", "lws", cite="arXiv:1910.09217", bounds={"scale_share": (0.0, 1.0)},
+@register("method", "lws", cite="arXiv:1910.09217", bounds={"scale_share": (0.0, 1.0), "lr": (0.0, 1e6)},
           choices={"batchnorm": ("batch", "running")})
 def lws(*, loss="ce", scale_share=0.1, lr=0.2, sampler="class_aware", batchnorm="batch"):
     """Stage 1 as usual; stage 2 trains s in logits = s_c (w_c . h + b_c) on class-balanced batches.

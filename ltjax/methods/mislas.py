@@ -8,7 +8,7 @@ DROPS = dict(name="steps", at=(0.8, 0.9), factors=(0.1, 0.01), warmup=0.025)
 
 
 @register("method", "mislas", cite="arXiv:2104.00466",
-          bounds={"alpha": (1e-3, 1e3), "head_share": (0.0, 1.0), "head_factor": (0.0, 1e3),
+          bounds={"alpha": (1e-3, 1e3), "head_share": (0.0, 1.0), "lr": (0.0, 1e6), "head_factor": (0.0, 1e3),
                   "smooth_head": (0.0, 1.0), "smooth_tail": (0.0, 1.0)},
           choices={"batchnorm": ("batch", "running"), "shape": ("concave", "linear", "convex", "exp")})
 def mislas(*, mixup=True, alpha=1.0, head_share=0.05, lr=0.1, head_factor=0.2, smooth_head=0.4, smooth_tail=0.1,

@@ -4,7 +4,7 @@ from ltjax.methods.base import Entry, Method, Stage
 from ltjax.registry import register
 
 
-@register("method", "mixup", cite="arXiv:1710.09412", bounds={"alpha": (1e-3, 1e3)})
+@register("method", "mixup", cite="arXiv:1710.09412", bounds={"alpha": (1e-3, 1e3), "until": (0.0, 1.0)})
 def mixup(*, loss="ce", alpha=1.0, until=1.0, head="linear"):
     """Cross-entropy on blended pairs of a batch, one ratio per batch (alpha 1 on CIFAR-LT, 0.2 on large sets).
 

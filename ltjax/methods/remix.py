@@ -6,7 +6,8 @@ from ltjax.registry import register
 
 @register("method", "remix", cite="arXiv:2007.03943",
           bounds={"alpha": (1e-3, 1e3), "kappa": (1.0, 1e9), "tau": (0.0, 1.0), "after": (0.0, 1.0),
-                  "beta": (0.0, 1.0)})
+                  "beta": (0.0, 1.0)},
+          probe={"beta": {"after": 0.8, "beta": 0.99}})
 def remix(*, loss="ce", alpha=1.0, kappa=3.0, tau=0.5, after=1.0, beta=0.9999, head="linear"):
     """Blended pairs; a pair of very unequal classes is labelled with the rarer one.
 

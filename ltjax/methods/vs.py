@@ -5,7 +5,8 @@ from ltjax.registry import register
 
 
 @register("method", "vs", cite="arXiv:2103.01550",
-          bounds={"ce_until": (0.0, 1.0), "after": (0.0, 1.0), "beta": (0.0, 1.0)})
+          bounds={"ce_until": (0.0, 1.0), "after": (0.0, 1.0), "beta": (0.0, 1.0)},
+          probe={"beta": {"after": 0.8, "beta": 0.99}})
 def vs(*, gamma=0.3, tau=1.0, ce_until=0.0, after=1.0, beta=0.9999):
     """Scaled and shifted logits in training; after a few epochs of cross-entropy, or re-weighted at the end, if wanted.
 

@@ -5,7 +5,9 @@ from ltjax.methods.crt import COSINE
 from ltjax.registry import register
 
 
-@register("method", "weight_balancing", cite="arXiv:2203.14197", bounds={"head_share": (0.0, 1.0)},
+@register("method", "weight_balancing", cite="arXiv:2203.14197",
+          bounds={"head_share": (0.0, 1.0), "beta": (0.0, 1.0), "lr": (0.0, 1e6), "weight_decay": (0.0, 1e6),
+                  "head_weight_decay": (0.0, 1e6), "threshold": (0.0, 1.0)},
           choices={"every": ("epoch", "step")})
 def weight_balancing(*, loss="ce", weight_decay=5e-3, head_share=0.1, head_weight_decay=0.1, lr=0.01, beta=0.9999,
                      threshold=0.1, every="epoch"):
