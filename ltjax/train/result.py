@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,8 +108,17 @@ def read_back(exp: Experiment, folder: RunFolder, seed: int) -> Result:
     if test is None:
         raise ConfigError(f"{folder.path} is marked DONE but its test.json cannot be read. Remove the folder to train "
                           "the run again.")
-    stored = folder / "outputs.npz"
-    with np.load(stored, allow_pickle=False) if stored.is_file() else contextlib.nullcontext({}) as arrays:
-        outputs = {k: arrays[k] for k in arrays}
     return Result(exp.label, seed, folder.path, exp.config, test["metrics"], test.get("raw"), folder.history(),
-                  outputs)
+                  _stored_outputs(folder / "outputs.npz"))
+
+
+def _stored_outputs(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of outputs.npz, nothing if there is none; a file that is no plain archive of arrays is refused."""
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {k: arrays[k] for k in arrays}
+    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ConfigError(f"{path} cannot be read as plain arrays ({error}). Remove the run folder to train the run "
+                          "again.") from None
