@@ -1,4 +1,9 @@
-"""SMOTE on features: new rows between a row of a class and one of its nearest neighbours in that class."""
+"""SMOTE on features: new rows between a row of a class and one of its nearest neighbours in that class.
+
+These are plain functions on the host and no mixer on purpose. A mixer sees a batch and its partner rows, while the
+neighbours of a row have to be looked for among all rows of its class; blending with any other row of the class is
+mixup inside classes, which leaves out what SMOTE is about. Fill up features before a classifier is trained on them.
+"""
 
 from __future__ import annotations
 
