@@ -251,6 +251,10 @@ def check_fixed(config: dict[str, Any]) -> None:
             value, where = config[section][key], f"{section}.{key}"
             if not (section == "optim" and key in METHOD_HABITS and value is None):
                 config[section][key] = _checked(where, value, default)
+    bad = [s for s in config["eval"]["shifts"] if isinstance(s, str | bool) or not 1 <= abs(s) < math.inf]
+    if bad:
+        raise ConfigError(f"config.eval.shifts has {bad[0]!r}; a shift is an imbalance ratio of at least 1, negative "
+                          "for the reverse of the training set, such as (50, 1, -50).")
     config["optim"]["stages"] = {name: _one_stage(f"optim.stages.{name}", options)
                                  for name, options in config["optim"]["stages"].items()}
     many, few = _pair("eval.groups", config["eval"]["groups"])
@@ -273,11 +277,19 @@ def _one_stage(where: str, given: Any) -> dict[str, Any]:
 
 def _checked(where: str, value: Any, default: Any, like: str | None = None) -> Any:
     """`value` in the type, the range and the choices of the option `like` (the option itself unless given)."""
+    if where == "eval.posthoc" and isinstance(value, str | Mapping):
+        value = (value,)
     value, like = check_type(f"config.{where}", value, default), like or where
     if like in BOUNDS:
         low, high = BOUNDS[like]
         if not (math.isfinite(value) and low <= value <= high):
             raise ConfigError(f"config.{where}={value!r} is out of range: {low:g} to {high:g} is accepted.")
+    if like == "optim.groups":
+        for pair in value:
+            if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)
+                    and isinstance(pair[1], int | float)):
+                raise ConfigError(f"config.{where}={value!r} must be pairs of a regular expression and a factor of the "
+                                  "rate, such as (('head/.*', 10.0),).")
     if like in CHOICES and value not in CHOICES[like]:
         raise ConfigError(f"config.{where}={value!r} is not accepted. {nearest(value, CHOICES[like])}"
                           f"Accepted: {', '.join(CHOICES[like])}.")
@@ -297,8 +309,10 @@ def canonical(value: Any) -> str:
 
 def identity(config: Mapping[str, Any]) -> str:
     """Hash of everything that can change the numbers of a run, except its seed."""
-    counted = {section: {k: v for k, v in config[section].items() if k not in NOT_IDENTITY.get(section, ())}
-               for section in ("data", "run")}
+    resolved = ("stages", *METHOD_HABITS) if "stages" in config else ()  # every stage of a record tells its own
+    left_out = {**NOT_IDENTITY, "optim": resolved}
+    counted = {section: {k: v for k, v in config[section].items() if k not in left_out[section]}
+               for section in left_out}
     rest = {k: v for k, v in config.items() if k != "seed"}
     return hashlib.sha256(canonical(_equal_numbers({**rest, **counted})).encode()).hexdigest()[:16]
 

@@ -17,8 +17,8 @@ def meaning_of(stage: ReadyStage, stats: ClassStats, labels, config) -> str:
     active = [e for e in stage.entries if e.after <= last < e.until]
     if not active:
         raise ConfigError(f"stage {stage.name!r}: no entry of the objective is active at its last step.")
-    means = {e.part.meta.get("test_logits", "train_posterior") for e in active if e.part.meta.get("value") != "none"}
-    meaning = means.pop() if len(means) == 1 else "neither"
+    told = [e.part.meta["test_logits"] for e in active if "test_logits" in e.part.meta]  # others do not shape logits
+    meaning = told[0] if told and len(set(told)) == 1 else "neither"
     drawn, prior = probabilities(stage, stats, labels, config, last), np.bincount(labels, minlength=stats.classes)
     for entry in active:
         if entry.table is not None and entry.weights_after <= last:

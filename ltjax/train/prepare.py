@@ -16,6 +16,7 @@ from ltjax.optim.schedules import rates
 from ltjax.registry import ConfigError
 from ltjax.train.experiment import Experiment, ReadyEntry, ReadyStage, share, shares_to_steps
 from ltjax.train.meaning import meaning_of
+from ltjax.train.state import check_regex
 from ltjax.types import ClassStats
 
 
@@ -104,9 +105,15 @@ def _stages(method, config, stats, rows, augment, steps_per_epoch) -> tuple[Read
     for k, stage in enumerate(method.stages):
         optim = _optim(stage, config)
         per_epoch = max(rows // (batch * optim["accumulate"]), 1)
-        epoch_steps = tuple(steps_per_epoch[k]) if steps_per_epoch is not None else (per_epoch,) * lengths[k]
+        epoch_steps = (per_epoch,) * lengths[k] if steps_per_epoch is None else _steps(steps_per_epoch[k], k)
         out.append(_stage(stage, k, method, optim, epoch_steps, out[-1] if out else None, stats, augment))
     return tuple(out)
+
+
+def _steps(given, number: int) -> tuple[int, ...]:
+    if not len(given) or not all(isinstance(n, int | np.integer) and n > 0 for n in given):
+        raise ConfigError(f"steps_per_epoch[{number}]={given} must be a list of positive whole numbers.")
+    return tuple(int(n) for n in given)
 
 
 def _optim(stage: Stage, config) -> dict[str, Any]:
@@ -129,6 +136,9 @@ def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augme
     if stage.batchnorm not in ("batch", "running"):
         raise ConfigError(f"{where}: batchnorm={stage.batchnorm!r} must be 'batch' or 'running'.")
     schedule, options = registry.bind("schedule", optim["schedule"], "config.optim.schedule")
+    patterns = [("train", stage.train), ("reset", stage.reset or ""), ("optim.decay", optim["decay"])]
+    for name, pattern in patterns + [("optim.groups", pattern) for pattern, _ in optim["groups"]]:
+        check_regex(f"{where}: {name}", pattern)
     views = stage.views if stage.views is not None else (augment,)
     ready = ReadyStage(
         index=index, name=stage.name,
@@ -149,6 +159,7 @@ def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augme
     )
     for entry in ready.entries:
         _check_entry(entry, ready, where)
+    _check_networks(ready.networks, where)
     if ready.mixer and ready.partner == "sampler" and ready.other is None:
         raise ConfigError(f"{where}: mixer {ready.mixer[0].name!r} takes its partners from a second sampler; "
                           "give the stage other=dict(name=...).")
@@ -201,6 +212,15 @@ def _check_entry(entry: ReadyEntry, stage: ReadyStage, where: str) -> None:
     if entry.views and max(entry.views) >= len(stage.views):
         raise ConfigError(f"{where}: entry {entry.name!r} names view {max(entry.views)}; the stage has "
                           f"{len(stage.views)}.")
+
+
+def _check_networks(networks, where: str) -> None:
+    for name in networks:
+        if name not in ("ema", "teacher"):
+            raise ConfigError(f"{where}: networks: {name!r} is unknown. {registry.nearest(name, ('ema', 'teacher'))}"
+                              "Known: ema (a decay), teacher (a run folder).")
+    if "ema" in networks and not 0 <= networks["ema"] < 1:
+        raise ConfigError(f"{where}: networks: ema={networks['ema']} must be a decay from 0 on and below 1.")
 
 
 def _listed(specs) -> tuple:

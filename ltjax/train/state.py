@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct, traverse_util
 
 from ltjax.registry import ConfigError
@@ -47,14 +48,18 @@ def split(params, pattern: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return chosen, {k: v for k, v in paths.items() if k not in chosen}
 
 
-def check_pattern(where: str, pattern: str, paths) -> None:
-    """One sentence if a regular expression is malformed or matches no parameter."""
+def check_regex(where: str, pattern: str) -> None:
+    """One sentence if a regular expression is malformed."""
     try:
-        if any(re.fullmatch(pattern, path) for path in paths):
-            return
-    except re.error as error:
+        re.compile(pattern)
+    except (re.error, TypeError) as error:
         raise ConfigError(f"{where}={pattern!r} is no regular expression: {error}.") from None
-    raise ConfigError(f"{where}={pattern!r} matches no parameter. Parameters: {', '.join(sorted(paths))}.")
+
+
+def check_pattern(where: str, pattern: str, paths) -> None:
+    """One sentence if a regular expression matches no parameter."""
+    if not any(re.fullmatch(pattern, path) for path in paths):
+        raise ConfigError(f"{where}={pattern!r} matches no parameter. Parameters: {', '.join(sorted(paths))}.")
 
 
 def carry_over(fresh, old, reset: str | None):
@@ -73,10 +78,10 @@ def overlay(params, given: dict[str, Any] | None, where: str):
     for name, value in flat(given).items():
         if name not in paths:
             raise ConfigError(f"{where}: {name!r} is no parameter here. Parameters: {', '.join(sorted(paths))}.")
-        if tuple(jnp.shape(value)) != tuple(paths[name].shape):
-            raise ConfigError(f"{where}: {name!r} has shape {tuple(jnp.shape(value))}, "
+        if np.shape(value) != tuple(paths[name].shape):
+            raise ConfigError(f"{where}: {name!r} has shape {np.shape(value)}, "
                               f"expected {tuple(paths[name].shape)}.")
-        paths[name] = jnp.asarray(value, paths[name].dtype)
+        paths[name] = jnp.array(value, paths[name].dtype)  # a copy: the state's own tensors are donated
         if not bool(jnp.isfinite(paths[name]).all()):
             raise ConfigError(f"{where}: {name!r} holds values that are not finite.")
     return nested(paths)
