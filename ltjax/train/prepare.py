@@ -13,6 +13,7 @@ from ltjax import config as configs
 from ltjax import registry
 from ltjax.methods.base import Entry, Method, Stage
 from ltjax.optim.schedules import rates
+from ltjax.options import LIBRARY, METHOD_HABITS
 from ltjax.registry import ConfigError
 from ltjax.train.experiment import Experiment, ReadyEntry, ReadyStage, share, shares_to_steps
 from ltjax.train.meaning import meaning_of
@@ -118,14 +119,14 @@ def _steps(given, number: int) -> tuple[int, ...]:
 
 def _optim(stage: Stage, config) -> dict[str, Any]:
     """Library < the stage's habits < `optim` < `optim.stages`; a schedule named anew drops the old one's options."""
-    known = configs.METHOD_HABITS
+    known = METHOD_HABITS
     for key in stage.optim:
         if key not in known:
             raise ConfigError(f"stage {stage.name!r}: optim.{key} is unknown. {registry.nearest(key, known)}"
                               f"Known: {', '.join(known)}.")
     given = {k: config["optim"][k] for k in known if config["optim"][k] is not None}
     own = config["optim"]["stages"].get(stage.name, {})
-    optim = {**{k: configs.LIBRARY["optim"][k] for k in known}, **stage.optim, **given, **own}
+    optim = {**{k: LIBRARY["optim"][k] for k in known}, **stage.optim, **given, **own}
     optim["schedule"] = registry.resolve("schedule", optim["schedule"], "config.optim.schedule")
     registry.get("optimizer", optim["name"], "config.optim")
     return optim
