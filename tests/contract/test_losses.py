@@ -82,7 +82,7 @@ def test_examples_do_not_talk_to_each_other(part):
 
 @every_loss
 def test_any_leading_axes_are_accepted(part):
-    loss, y = make(part), target(part)
+    loss, y = jax.jit(make(part)), target(part)
     flat = loss(Z, y)
     folded = loss(Z.reshape(2, B // 2, K), y.reshape(2, B // 2, *y.shape[1:]))
     np.testing.assert_allclose(folded, flat.reshape(2, B // 2), rtol=1e-5, atol=1e-6)

@@ -1,5 +1,7 @@
 """Contract of every registered term: a new term file is covered without a new test."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -31,11 +33,22 @@ def started(part, dtype="float32", order=None, stats=STATS, **chosen):
     return term, state
 
 
-def run(part, dtype="float32", size=1.0, **chosen):
+@functools.cache
+def compiled(name):
+    """The term with its defaults, its state and its compiled step on one device, shared by the tests."""
+    term, state = started(registry.get("term", name))
+    return term, state, jax.jit(devices.step_on_one(term))
+
+
+def run(part, size=1.0, **chosen):
     """Losses, gradients and states of two steps on one device."""
-    term, state = started(part, dtype, **chosen)
-    step, out = jax.jit(devices.step_on_one(term)), []
-    for given in batches(dtype, needs(part), size):
+    if chosen:
+        term, state = started(part, **chosen)
+        step = jax.jit(devices.step_on_one(term))
+    else:
+        _, state, step = compiled(part.name)
+    out = []
+    for given in batches("float32", needs(part), size):
         loss, grads, state = step(state, *given)
         out.append((loss, grads, state))
     return out
@@ -59,7 +72,8 @@ def test_value_has_the_declared_form_in_float32(part, dtype):
     term, state = started(part)
     _, outputs, _ = next(batches(dtype, needs(part)))
     _, _, batch = next(batches("float32"))
-    value, _, metrics = term.apply(state, outputs, batch, Context(STATS, key=jax.random.key(1)))
+    call = jax.jit(lambda s, o, b: term.apply(s, o, b, Context(STATS, key=jax.random.key(1))))
+    value, _, metrics = call(state, outputs, batch)
     form = "sum" if isinstance(value, Sum) else "batch" if jnp.ndim(value) == 0 else "example"
     assert form == part.meta["value"]
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(value))
@@ -96,8 +110,7 @@ def test_eight_devices_agree_with_one_in_float64(part):
 
 @every_term
 def test_padding_rows_count_nowhere(part):
-    term, state = started(part)
-    step = jax.jit(devices.step_on_one(term))
+    _, state, step = compiled(part.name)
     (number, outputs, batch), after = batches("float32", needs(part))
     loss, grads, new = step(state, number, outputs, batch)
     rows = {name for name in outputs if name not in (*devices.SHARED, "ema", "teacher")}
@@ -133,9 +146,8 @@ def test_extreme_counts_are_finite(part):
 def test_names_of_classes_do_not_matter(part):
     order = np.random.default_rng(2).permutation(C)
     label_of = jnp.asarray(np.argsort(order), "int32")
-    term, state = started(part)
+    term, state, step = compiled(part.name)
     _, moved_state = started(part, order=order)
-    step = jax.jit(devices.step_on_one(term))
     moved_step = jax.jit(devices.step_on_one(term, ClassStats(devices.COUNTS[order])))
     by_class = {"logits": -1, "classifier": -2}
     for number, outputs, batch in batches("float32", needs(part)):
@@ -150,9 +162,9 @@ def test_names_of_classes_do_not_matter(part):
 def test_second_step_does_not_retrace(part):
     term, state = started(part)
     step, traces = devices.step_on_one(term), []
-    compiled = jax.jit(lambda *args: (traces.append(1), step(*args))[1])
+    counted = jax.jit(lambda *args: (traces.append(1), step(*args))[1])
     for given in batches("float32", needs(part)):
-        state = compiled(state, *given)[2]
+        state = counted(state, *given)[2]
     assert len(traces) == 1
 
 

@@ -15,7 +15,7 @@ def reduced(values, weights=None, normaliser: str = "batch"):
 
 def with_gradients(f: Callable, **wrt) -> dict:
     """`f(**wrt) -> (loss, other outputs)`; adds `loss` and `grad_<name>` for every argument."""
-    (loss, outputs), grads = jax.value_and_grad(lambda args: f(**args), has_aux=True)(wrt)
+    (loss, outputs), grads = jax.jit(jax.value_and_grad(lambda args: f(**args), has_aux=True))(wrt)
     return {**outputs, "loss": loss, **{f"grad_{name}": grad for name, grad in grads.items()}}
 
 

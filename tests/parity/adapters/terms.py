@@ -82,7 +82,7 @@ def lade(case):
     def reg(logits):
         return regulariser(logits, batch["label"], mask, options["remine"], ctx)
 
-    return {**with_gradients(total, logits=logits), "grad_logits_reg": jax.grad(reg)(logits)}
+    return {**with_gradients(total, logits=logits), "grad_logits_reg": jax.jit(jax.grad(reg))(logits)}
 
 
 def anyloss(case):
