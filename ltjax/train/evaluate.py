@@ -15,6 +15,7 @@ from ltjax.train.experiment import Experiment, ReadyStage
 from ltjax.train.program import Kept, network_key, network_of, over_seeds, without_rows
 from ltjax.train.sharding import AXIS
 from ltjax.train.step import normalise
+from ltjax.types import Context
 
 BY_ROW = ("features", "logits", "expert_logits", "projection")
 PER_RUN = ("classifier", "classifier_bias")
@@ -120,3 +121,16 @@ class Passes:
             out = self._evaluator.single(self._variables, (rows, self._data))
             parts.append(jax.device_get({n: out[n] for n in names}))
         return {n: np.concatenate([p[n] for p in parts])[: self._rows] for n in names}
+
+
+def refreshed(exp: Experiment, stage: ReadyStage, state, passes: Passes, at: int):
+    """One seed's state after the host code of the terms that recompute theirs from a full pass, before step `at`."""
+    terms = list(state.terms)
+    for number, entry in enumerate(stage.entries):
+        refresh = None if entry.is_loss else entry.part.fn(**entry.options).refresh
+        if refresh is not None:
+            key = jax.random.fold_in(jax.random.fold_in(state.seed, 20_000 + number), stage.offset + at)
+            ctx = Context(exp.stats, at, int(stage.epoch_of_step[at]), at / stage.steps, key)
+            new = refresh(terms[number], passes, ctx)
+            terms[number] = jax.tree.map(lambda old, a: jnp.asarray(a, old.dtype), terms[number], new)
+    return state.replace(terms=tuple(terms))

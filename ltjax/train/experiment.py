@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,7 @@ class ReadyStage:
     views: tuple[tuple[Any, ...], ...]
     gradient: tuple[registry.Part, dict[str, Any]]
     project: tuple[registry.Part, dict[str, Any]] | None
+    learner: tuple[registry.Part, dict[str, Any]] | None
     networks: dict[str, Any]
     train: str
     reset: str | None
@@ -72,6 +74,14 @@ class ReadyStage:
         if self.other is not None:
             return "sampler"
         return self.mixer[0].meta.get("other", "permutation") if self.mixer else None
+
+    def boundary(self, at: int, every: Iterable[int]) -> int:
+        """The next step after which the host has work: an epoch's end before a refresh or due by one of `every`."""
+        for number, end in enumerate(np.cumsum(self.epoch_steps), start=1):
+            due = any(n and (self.first_epoch + number) % n == 0 for n in every)
+            if end > at and (self.refreshes or due):
+                return int(end)
+        return self.steps
 
     @property
     def refreshes(self) -> bool:

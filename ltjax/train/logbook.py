@@ -77,6 +77,13 @@ def train_row(stage: ReadyStage, end: int, sums: dict[str, float]) -> dict[str, 
     return {**row, "skipped": int(bad)} if bad else row
 
 
+def val_row(stage: ReadyStage, step: int, epoch: int, measured: dict[str, Any]) -> dict[str, Any]:
+    """One row of the log from the metrics of a validation."""
+    return {"kind": "val", "step": step, "epoch": epoch, "stage": stage.name,
+            **{name: measured[name] for name in ("accuracy", "balanced_accuracy", "nll")},
+            **{group: measured[group]["accuracy"] for group in ("many", "medium", "few")}}
+
+
 def epoch_at(stage: ReadyStage, step: int) -> float:
     """Epochs of the run that are done after `step` steps of a stage."""
     ends = np.cumsum((0, *stage.epoch_steps))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,27 +16,21 @@ from ltjax.config import plain
 from ltjax.data.base import split_record
 from ltjax.registry import ConfigError
 from ltjax.train import rundir
-from ltjax.train.evaluate import evaluator_for
+from ltjax.train.clock import Clock
+from ltjax.train.evaluate import evaluator_for, refreshed
 from ltjax.train.experiment import Experiment, ReadyStage
-from ltjax.train.logbook import Logbook
-from ltjax.train.plan import Given, Plan, feed
+from ltjax.train.logbook import Logbook, val_row
+from ltjax.train.plan import Given, Plan, feed, resident
 from ltjax.train.prepare import prepare
 from ltjax.train.program import program_for, start_stage
 from ltjax.train.progress import Progress, Silent
 from ltjax.train.result import Result, conclude, read_back, score
 from ltjax.train.resume import Saves, groups
 from ltjax.train.sharding import check_batch, make_mesh, replicated
-from ltjax.train.signals import Interrupted, graceful
-from ltjax.types import Context
+from ltjax.train.signals import Interrupted, NonFinite, graceful
 
 CAPACITY = 256
 """Most steps of one call of a stage's program."""
-CHUNK_SECONDS = 1.0
-"""Work that a call aims at, so that bars move and signals are heard."""
-
-
-class NonFinite(RuntimeError):
-    """The guard stopped a run: the loss or the update was not finite."""
 
 
 def fit(config: Mapping[str, Any], *, seeds: Sequence[int] | None = None, init=None, plan=None, other=None,
@@ -110,12 +103,11 @@ class Trainer:
 
     def open_for_measuring(self) -> None:
         """Puts the data on the device and opens the log: what a stage's program needs to be run or timed."""
-        self.cost = {"compile_s": 0.0, "steady_s": 0.0, "steady_steps": 0}
-        self.data, self.first_row = self._resident()
+        self.data, self.first_row = resident(self.exp.dataset, replicated(self.mesh))
         self.book = Logbook(self.exp, {s: self.folders[s] for s in self.seeds})
 
     def _train(self, stack: contextlib.ExitStack) -> list[Result]:
-        began = time.perf_counter()
+        self.clock = Clock()
         mine = {s: self.folders[s] for s in self.seeds}
         for folder in mine.values():
             folder.write("env.json", rundir.environment(self.mesh))
@@ -130,18 +122,9 @@ class Trainer:
             for folder in mine.values():
                 folder.event("stage", stage=later.name, step=later.offset)
             state = self._stage(later, self._started(later, state), None)
-        return self._conclude(state, began)
+        return self._conclude(state)
 
     # data and state --------------------------------------------------------------------------------------------
-
-    def _resident(self):
-        """All splits on the device once: train, val, test one after another; `first_row` tells where each begins."""
-        splits = self.exp.dataset.splits
-        lengths = [len(split["label"]) for split in splits.values()]
-        first = dict(zip(splits, np.cumsum([0, *lengths])))
-        names = [k for k in self.exp.dataset.train if k != "index" and all(k in s for s in splits.values())]
-        arrays = {k: np.concatenate([s[k] for s in splits.values()]) for k in names}
-        return jax.device_put(arrays, replicated(self.mesh)), first
 
     def _stack(self, trees):
         """Seeds' trees as one, on every device."""
@@ -212,13 +195,13 @@ class Trainer:
         while at < stage.steps:
             if stage.refreshes and (at == 0 or at in ends):
                 state = self._refresh(stage, state, at)
-            limit = min(self._boundary(stage, at, ends) - at, program.capacity)
+            limit = min(stage.boundary(at, self._every()) - at, program.capacity)
             count = min(limit, self.exp.config["run"]["chunk_steps"] or pace or 1)
             given = self._feed(program, plans, at, count)
             began = time.perf_counter()
             state, log = program(state, program.empty_log(names, self.dtype, sums), given, count, self.data)
             log = jax.device_get(log)
-            pace = self._clock(pace, count, time.perf_counter() - began)
+            pace = self.clock.chunk(pace, count, time.perf_counter() - began)
             stopped = self._stopped(stage, state)
             place, is_open, shown = self.book.write(stage, at, count, self._each(log), stopped)
             self.progress.step(stage.offset + at + count, shown)
@@ -226,45 +209,20 @@ class Trainer:
             sums = tail if is_open else None
             at += count
             if len(self.bad) == len(self.seeds):
-                raise NonFinite(self._told_bad())
+                raise NonFinite(self.bad)
             self._between(stage, state, at, ends, tail, is_open)
         return state
 
-    def _boundary(self, stage: ReadyStage, at: int, ends) -> int:
-        """The next step at which the host has to do something."""
-        every = [self.exp.config["run"]["checkpoint_epochs"]]
-        if self.exp.dataset.val is not None:
-            every.append(self.exp.config["eval"]["every_epochs"])
-        for number, end in enumerate(ends, start=1):
-            epoch = stage.first_epoch + number
-            if end > at and (stage.refreshes or any(n and epoch % n == 0 for n in every)):
-                return int(end)
-        return stage.steps
-
-    def _clock(self, pace: int, count: int, spent: float) -> int:
-        """Steps of the next chunk, about a second's worth; the first chunk of a stage pays for the compilation."""
-        if pace == 0:
-            self.cost["compile_s"] += spent
-            return 8
-        self.cost["steady_s"] += spent
-        self.cost["steady_steps"] += count
-        return max(1, int(CHUNK_SECONDS * count / max(spent, 1e-6)))
+    def _every(self) -> list[int]:
+        """Every how many epochs the host validates and saves."""
+        validations = [self.exp.config["eval"]["every_epochs"]] if self.exp.dataset.val is not None else []
+        return [self.exp.config["run"]["checkpoint_epochs"], *validations]
 
     def _refresh(self, stage: ReadyStage, state, at: int):
         """Host code of the terms that recompute their state from a full pass, per seed."""
-        rows, states = len(self.exp.dataset.train["label"]), []
-        for one in self._each(state).values():
-            passes = self.evaluator.passes(one.params, one.model_state, self.data, rows)
-            terms = list(one.terms)
-            for number, entry in enumerate(stage.entries):
-                refresh = None if entry.is_loss else entry.part.fn(**entry.options).refresh
-                if refresh is not None:
-                    key = jax.random.fold_in(jax.random.fold_in(one.seed, 20_000 + number), stage.offset + at)
-                    ctx = Context(self.exp.stats, at, int(stage.epoch_of_step[at]), at / stage.steps, key)
-                    new = refresh(terms[number], passes, ctx)
-                    terms[number] = jax.tree.map(lambda old, a: jnp.asarray(a, old.dtype), terms[number], new)
-            states.append(one.replace(terms=tuple(terms)))
-        return self._stack(states)
+        rows, each = len(self.exp.dataset.train["label"]), self._each(state).values()
+        passes = [self.evaluator.passes(one.params, one.model_state, self.data, rows) for one in each]
+        return self._stack([refreshed(self.exp, stage, one, own, at) for one, own in zip(each, passes)])
 
     # between chunks --------------------------------------------------------------------------------------------
 
@@ -276,11 +234,6 @@ class Trainer:
                 self.bad[s] = stage.offset + int(step)
                 self.book.folders[s].event("nonfinite", step=self.bad[s])
         return {s: step - stage.offset for s, step in self.bad.items()}
-
-    def _told_bad(self) -> str:
-        where = ", ".join(f"step {step} (seed {s})" for s, step in sorted(self.bad.items()))
-        return (f"the loss or the update was not finite at {where}; the step was not taken. Lower optim.lr, set "
-                "optim.clip, or set run.on_nonfinite=skip to leave such steps out.")
 
     def _between(self, stage: ReadyStage, state, at: int, ends, log, is_open: bool) -> None:
         """Validation, checkpoint, and a wish to stop, after `at` steps of the stage."""
@@ -302,32 +255,26 @@ class Trainer:
                 self.book.folders[s].event("interrupted", step=step)
             raise Interrupted(step, self.exp.steps)
 
-    def _evaluated(self, state):
+    def evaluated(self, state):
         """The state with the parameters and statistics that count: its own, or the averaged ones (`eval.network`)."""
         return state.replace(**state.networks["ema"]) if self.exp.config["eval"]["network"] == "ema" else state
 
     def _validate(self, stage: ReadyStage, state, step: int, epoch: int) -> None:
-        labels, state = self.exp.dataset.val["label"], self._evaluated(state)
+        labels, state = self.exp.dataset.val["label"], self.evaluated(state)
         outputs = self.evaluator.outputs(state.params, state.model_state, self.first_row["val"], len(labels), self.data)
         for (s, one), out in zip(self._each(state).items(), outputs):
             if s in self.bad:
                 continue
             m = score(self.exp, out["logits"], labels)
-            self.book.add(s, {
-                "kind": "val", "step": step, "epoch": epoch, "stage": stage.name, "accuracy": m["accuracy"],
-                "balanced_accuracy": m["balanced_accuracy"], "nll": m["nll"],
-                **{g: m[g]["accuracy"] for g in ("many", "medium", "few")}})
-            best = self.saves.best.get(s, ({"score": -1.0}, None))[0]["score"]
-            chosen = self.exp.config["eval"]["select"] == "best_val" and stage is self.exp.stages[-1]
-            if chosen and m["balanced_accuracy"] > best:
-                kept = {"params": one.params, "model_state": one.model_state}
-                self.saves.best[s] = ({"score": float(m["balanced_accuracy"])}, jax.tree.map(jnp.copy, kept))
+            self.book.add(s, val_row(stage, step, epoch, m))
+            if self.exp.config["eval"]["select"] == "best_val" and stage is self.exp.stages[-1]:
+                self.saves.consider(s, float(m["balanced_accuracy"]), one)
 
     # the end ---------------------------------------------------------------------------------------------------
 
-    def _conclude(self, state, began: float) -> list[Result]:
+    def _conclude(self, state) -> list[Result]:
         """Reads the test split once and writes what a run ends with."""
-        state = self._evaluated(state)
+        state = self.evaluated(state)
         if self.saves.best:
             last = {s: {"params": a.params, "model_state": a.model_state} for s, a in self._each(state).items()}
             best = [self.saves.best.get(s, (None, last[s]))[1] for s in self.seeds]
@@ -339,19 +286,11 @@ class Trainer:
         outputs = {n: self.evaluator.outputs(state.params, state.model_state, self.first_row[n],
                                              len(splits[n]["label"]), self.data, names) for n in wanted}
         self.saves.wait()
-        cost, results = self._costs(began), []
+        cost, results = self.clock.costs(self.mesh.devices.flat[0], len(self.seeds)), []
         for k, (s, one) in enumerate(self._each(state).items()):
             if s not in self.bad:
                 results.append(conclude(self.exp, s, self.book.folders[s], {n: o[k] for n, o in outputs.items()}, one,
                                         self.book.history[s], cost))
         if self.bad:
-            raise NonFinite(self._told_bad())
+            raise NonFinite(self.bad)
         return results
-
-    def _costs(self, began: float) -> dict[str, Any]:
-        memory = self.mesh.devices.flat[0].memory_stats() or {}
-        peak, steady = memory.get("peak_bytes_in_use"), self.cost["steady_s"]
-        return {"seconds": time.perf_counter() - began, "compile_s": self.cost["compile_s"],
-                "steps_per_s": self.cost["steady_steps"] / steady if steady else None,
-                "seeds_together": len(self.seeds), "peak_of": "device" if peak else "process",
-                "peak_bytes": int(peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)}

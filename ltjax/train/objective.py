@@ -144,7 +144,7 @@ def _reduce(entry: ReadyEntry, pairs, batch, mask, ctx: Context, total, mean):
     nums, dens, plain = [], [], []
     for values, label, ratio in pairs:
         weight = jnp.ones_like(mask) if own else _weights(entry, batch, label, ctx)
-        weight = lax.stop_gradient(weight) * mask
+        weight = weight * mask
         nums.append((jnp.where(mask > 0, values, 0) * weight * ratio).sum())
         dens.append((weight * ratio).sum())
         plain.append(weight.sum())

@@ -1,9 +1,10 @@
-"""What the host sends for a chunk of steps: rows, partners, learning rates, log rows, and draws handed in."""
+"""What the host sends: the data once; per chunk rows, partners, learning rates, log rows, and draws handed in."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from ltjax.registry import ConfigError
@@ -11,6 +12,14 @@ from ltjax.samplers.streams import permutations
 from ltjax.train.experiment import Experiment, ReadyStage
 
 PERMUTATION = 2
+
+
+def resident(dataset, sharding):
+    """All splits on the device once, train, val, test one after another, and where each begins."""
+    splits = dataset.splits
+    first = dict(zip(splits, np.cumsum([0, *(len(split["label"]) for split in splits.values())])))
+    names = [k for k in dataset.train if k != "index" and all(k in split for split in splits.values())]
+    return jax.device_put({k: np.concatenate([s[k] for s in splits.values()]) for k in names}, sharding), first
 
 
 class Given:

@@ -154,6 +154,7 @@ def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augme
         views=tuple(tuple(_augment(a, where) for a in _listed(view)) for view in views),
         gradient=registry.bind("gradient", stage.gradient, f"{where}.gradient"),
         project=registry.bind("project", stage.project, f"{where}.project") if stage.project else None,
+        learner=registry.bind("learner", stage.learner, f"{where}.learner") if stage.learner else None,
         networks={**({"ema": optim["ema"]} if optim["ema"] else {}), **stage.networks},
         train=stage.train, reset=stage.reset, batchnorm=stage.batchnorm,
         optim=optim, rates=rates(schedule, options, optim["lr"], np.repeat(np.arange(len(epoch_steps)), epoch_steps)),
@@ -161,6 +162,9 @@ def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augme
     for entry in ready.entries:
         _check_entry(entry, ready, where)
     _check_networks(ready.networks, where)
+    if ready.learner and (ready.other is None or optim["accumulate"] > 1):
+        raise ConfigError(f"{where}: learner {ready.learner[0].name!r} is taught by a second sampler's rows and takes one "
+                          "batch per step; give the stage other=dict(name=...) and optim.accumulate=1.")
     if ready.mixer and ready.partner == "sampler" and ready.other is None:
         raise ConfigError(f"{where}: mixer {ready.mixer[0].name!r} takes its partners from a second sampler; "
                           "give the stage other=dict(name=...).")

@@ -185,9 +185,11 @@ def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainStat
         networks["teacher"] = {"params": fixed.params, "model_state": fixed.model_state}
     projection = stage.project[0].fn(**stage.project[1]).init(flat(params)) if stage.project else {}
     opt = transformation(stage.optim, trained).init(trained)
+    learner = stage.learner[0].fn(**stage.learner[1]).init(exp.stats, dtype) if stage.learner else {}
     return TrainState(
         step=jnp.int32(0), params=params, model_state=model_state, opt=opt,
         terms=jax.tree.map(jnp.copy, terms), networks=jax.tree.map(jnp.copy, networks), project=projection,
+        learner=learner,
         seed=key, halted=jnp.bool_(False))
 
 

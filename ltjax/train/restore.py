@@ -66,7 +66,7 @@ def restore(path: str | Path) -> Restored:
         if found is None:
             raise CheckpointError(f"{path} has no checkpoint yet.")
         step, stage, states, _, _ = found
-        state = next(iter(states.values()))
+        state = trainer.evaluated(next(iter(states.values())))
         kept = saves.best[trainer.asked[0]][1] if saves.best else state
         kept = kept if isinstance(kept, dict) else {"params": kept.params, "model_state": kept.model_state}
         return Restored(exp, network_of(exp, stage), kept["params"], kept["model_state"], step)

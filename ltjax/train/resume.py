@@ -76,6 +76,12 @@ class Saves:
                 meta["best"], tree["best"] = self.best[seed]
             self.stores[seed].save(step, tree, meta)
 
+    def consider(self, seed: int, score: float, state) -> None:
+        """Keeps a seed's parameters and statistics if they score better than any before."""
+        if score > self.best.get(seed, ({"score": -1.0}, None))[0]["score"]:
+            kept = {"params": state.params, "model_state": state.model_state}
+            self.best[seed] = ({"score": score}, jax.tree.map(jnp.copy, kept))
+
     def newest(self):
         """(step, stage, states, open sums or None, refused) of the newest step that every seed has and that verifies.
 

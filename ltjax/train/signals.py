@@ -1,4 +1,4 @@
-"""A polite stop: SIGTERM and SIGINT ask the loop to save and leave; a second one is fatal."""
+"""Why a run ends early: SIGTERM and SIGINT ask the loop to save and leave (a second one is fatal), or the guard."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ class Interrupted(RuntimeError):
 
     def __init__(self, step: int, steps: int):
         super().__init__(f"stopped at step {step} of {steps}, state saved; the same command resumes there.")
+
+
+class NonFinite(RuntimeError):
+    """The guard stopped a run: the loss or the update was not finite at these steps, by seed."""
+
+    def __init__(self, steps: dict[int, int]):
+        where = ", ".join(f"step {step} (seed {seed})" for seed, step in sorted(steps.items()))
+        super().__init__(f"the loss or the update was not finite at {where}; the step was not taken. Lower optim.lr, "
+                         "set optim.clip, or set run.on_nonfinite=skip to leave such steps out.")
 
 
 class Stop:

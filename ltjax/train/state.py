@@ -17,7 +17,7 @@ class TrainState(struct.PyTreeNode):
     """Everything that a step reads and writes; a checkpoint holds it whole.
 
     `step` counts inside the stage, `seed` is the run's key, `halted` is set by the guard against non-finite
-    values; `project` holds the constants of the stage's projection.
+    values; `project` holds the constants of the stage's projection, `learner` the parameters of its learned sampler.
     """
 
     step: jax.Array
@@ -27,6 +27,7 @@ class TrainState(struct.PyTreeNode):
     terms: Any
     networks: Any
     project: Any
+    learner: Any
     seed: jax.Array
     halted: jax.Array
 

@@ -36,6 +36,7 @@ class Update:
 
     def __call__(self, state: TrainState, feed, data):
         across = Across()
+        feed, noise = self._drawn(state, feed, data, across)
         trained, frozen = split(state.params, self.stage.train)
         moving = varying(trained)
         grads, model_state, terms, networks = None, state.model_state, state.terms, state.networks
@@ -56,10 +57,13 @@ class Update:
         params, opt, moved = self._apply(state, trained, frozen, grads, norm, feed)
         networks = self._ema(networks, params, model_state)
         ok = jnp.isfinite(sums["loss"]) & jnp.isfinite(moved)
-        new = state.replace(params=params, opt=opt, model_state=model_state, terms=terms, networks=networks)
+        learner = self._learned(state, moving, frozen, noise, feed, data, across)
+        new = state.replace(params=params, opt=opt, model_state=model_state, terms=terms, networks=networks,
+                            learner=learner)
         return self._guarded(state, new, ok, {**sums, "grad_norm": norm})
 
-    def _objective(self, params, frozen, model_state, terms, networks, state, feed, data, j, across):
+    def _context(self, state, feed, j, across):
+        """part name -> its context at this step, with a key of its own."""
         step = state.step * feed["rows"].shape[0] + j
         base = jax.random.fold_in(state.seed, self.stage.offset + state.step)
         base = jax.random.fold_in(base, j) if feed["rows"].shape[0] > 1 else base
@@ -69,7 +73,42 @@ class Update:
             extra = {"micro_step": step, "epochs": len(self.stage.epoch_steps)}
             return Context(self.exp.stats, state.step, feed["epoch"], state.step / self.stage.steps, key, across, extra)
 
+        return context
+
+    def _drawn(self, state, feed, data, across):
+        """The feed with the rows that a learner draws, and the noise that it drew them with."""
+        if not self.stage.learner:
+            return feed, None
+        part, options = self.stage.learner
+        ctx, b = self._context(state, feed, 0, across)(part.name), feed["rows"].shape[1]
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(ctx.key, across.first(b) + jnp.arange(b))
+        labels = data["label"][: len(self.exp.dataset.train["label"])]
+        rows, noise = part.fn(**options).draw(state.learner, labels, keys)
+        return {**feed, "rows": jnp.expand_dims(rows, 0)}, noise
+
+    def _learned(self, state, params, frozen, noise, feed, data, across):
+        """The learner's parameters after the step, taught by the second sampler's rows."""
+        if not self.stage.learner:
+            return state.learner
+        part, options = self.stage.learner
+        rest = (frozen, state.model_state, state.terms, state.networks, state, feed, data, 0, across)
+
+        def held_out(params):
+            batch = self._rows(feed["other"][0], data, self._context(state, feed, 0, across), "other")
+            outputs, _ = self._forward({"params": nested({**params, **frozen}), **state.model_state}, batch)
+            losses = registry.get("loss", "ce").fn(outputs["logits"], batch["label"], stats=self.exp.stats)
+            return across.total((losses * batch["mask"]).sum()) / across.total(batch["mask"].sum())
+
+        labels = data["label"][: len(self.exp.dataset.train["label"])]
+        return part.fn(**options).learn(
+            state.learner, feed["rows"][0], noise, labels, params, held_out=held_out, rate=feed["lr"],
+            weighted=lambda p, weight: self._objective(p, *rest, weight=weight)[0], total=across.total, mine=varying)
+
+    def _objective(self, params, frozen, model_state, terms, networks, state, feed, data, j, across, weight=None):
+        context = self._context(state, feed, j, across)
         batch = self._batch(feed, data, j, context)
+        if weight is not None:
+            batch["weight"] = weight * batch.get("weight", 1)
         variables = {"params": nested({**params, **frozen}), **model_state}
         outputs, model_state = self._forward(variables, batch)
         if "ema" in networks and self._reads_ema:
