@@ -27,6 +27,7 @@ PACKAGES = {
     "optimizer": "ltjax.optim",
     "project": "ltjax.optim",
     "gradient": "ltjax.optim",
+    "learner": "ltjax.optim",
     "posthoc": "ltjax.posthoc",
 }
 """Kind of part -> the package whose modules are imported to find its parts."""
@@ -160,7 +161,7 @@ def bind(kind: str, spec: Any, where: str = "config") -> tuple[Part, dict[str, A
 
 def check_type(where: str, value: Any, default: Any) -> Any:
     """`value` in the type of `default` (int -> float and list -> tuple are converted), or one sentence."""
-    if default is None or value is None and not isinstance(default, bool | int | float | str):
+    if default is None or (value is None and not isinstance(default, bool | int | float | str)):
         return value
     if isinstance(default, bool):
         ok, want = isinstance(value, bool), "true or false"

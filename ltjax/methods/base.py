@@ -43,6 +43,7 @@ class Stage:
       sampler, other: the index plan and a second one for mixers and terms.
       head: another head for this stage (parameters of equal path and shape keep their values).
       mixer, gradient, project: see `ltjax list mixer` and so on.
+      learner: a part with parameters of its own that draws the batches inside the step, instead of `sampler`.
       views: augmentations per view, each a tuple of specs; None is one view with `data.augment`.
       networks: `dict(ema=decay)` and/or `dict(teacher=run folder)`.
       train, reset: regular expressions over parameter paths: what moves, what starts anew.
@@ -61,6 +62,7 @@ class Stage:
     networks: Mapping[str, Any] = field(default_factory=dict)
     gradient: Spec = "plain"
     project: Spec | None = None
+    learner: Spec | None = None
     train: str = ".*"
     reset: str | None = None
     batchnorm: str = "batch"

@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from ltjax.train.experiment import Experiment, ReadyStage
-from ltjax.train.program import Kept, network_key, network_of, over_seeds, without_rows
+from ltjax.train.program import Kept, network_key, network_of, over_seeds, without_examples
 from ltjax.train.sharding import AXIS
 from ltjax.train.step import normalise
 from ltjax.types import Context
@@ -96,7 +96,7 @@ _evaluators = Kept()
 def evaluator_for(exp: Experiment, stage: ReadyStage, mesh, seeds: int) -> Evaluator:
     """The evaluator of a stage; stages and runs with one network share it (and so compile once)."""
     key = (network_key(exp, stage), exp.config["eval"]["batch"], tuple(d.id for d in mesh.devices.flat), seeds)
-    return _evaluators.get(key, lambda: Evaluator(without_rows(exp), stage, mesh, seeds))
+    return _evaluators.get(key, lambda: Evaluator(without_examples(exp), stage, mesh, seeds))
 
 
 class Passes:

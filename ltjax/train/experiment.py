@@ -90,7 +90,10 @@ class ReadyStage:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A checked config with its data; `config` is resolved and JSON-able, `identity` its hash without the seed."""
+    """A checked config with its data; `config` is resolved and JSON-able, `identity` its hash without the seed.
+
+    `rows` is the size of the training split, `test_logits` what the logits of the last stage mean.
+    """
 
     config: dict[str, Any]
     identity: str
@@ -101,6 +104,7 @@ class Experiment:
     stages: tuple[ReadyStage, ...]
     posthoc: tuple[tuple[registry.Part, dict[str, Any]], ...]
     test_logits: str
+    rows: int
 
     @property
     def batch(self) -> int:

@@ -51,7 +51,7 @@ def prepare(given: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = F
         raise ConfigError("config.eval.select='best_val' needs validations; eval.every_epochs=0 makes none.")
     record = _record(config, augment, stages, posthoc)
     return Experiment(record, configs.identity(record), _label(method_spec), dataset, stats, model, stages, posthoc,
-                      meaning)
+                      meaning, len(labels))
 
 
 _datasets: dict[tuple[str, str], Any] = {}

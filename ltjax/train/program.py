@@ -137,7 +137,7 @@ def program_for(exp: Experiment, stage: ReadyStage, mesh, **shape) -> Program:
     """The stage's program; runs that differ only in their seed share one (and so compile once)."""
     key = (exp.identity, exp.dataset.info.get("train_sha256"), exp.stats, stage.index, stage.epoch_steps,
            tuple(d.id for d in mesh.devices.flat), str(jax.dtypes.canonicalize_dtype(float)), *sorted(shape.items()))
-    return _programs.get(key, lambda: Program(without_rows(exp), stage, mesh, **shape))
+    return _programs.get(key, lambda: Program(without_examples(exp), stage, mesh, **shape))
 
 
 def network_key(exp: Experiment, stage: ReadyStage) -> tuple:
@@ -147,9 +147,10 @@ def network_key(exp: Experiment, stage: ReadyStage) -> tuple:
             data.scale, tuple(data.mean), tuple(data.std), data.train["x"].shape[1:])
 
 
-def without_rows(exp: Experiment) -> Experiment:
-    """The experiment without the arrays of its data, so that what is kept of it is small."""
-    return replace(exp, dataset=replace(exp.dataset, train={}, val=None, test={}))
+def without_examples(exp: Experiment) -> Experiment:
+    """The experiment without the examples of its data (labels stay), so that what is kept of it is small."""
+    train = {name: array for name, array in exp.dataset.train.items() if name != "x"}
+    return replace(exp, dataset=replace(exp.dataset, train=train, val=None, test={}))
 
 
 def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainState | None,

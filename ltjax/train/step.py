@@ -82,7 +82,7 @@ class Update:
         part, options = self.stage.learner
         ctx, b = self._context(state, feed, 0, across)(part.name), feed["rows"].shape[1]
         keys = jax.vmap(jax.random.fold_in, (None, 0))(ctx.key, across.first(b) + jnp.arange(b))
-        labels = data["label"][: len(self.exp.dataset.train["label"])]
+        labels = data["label"][: self.exp.rows]
         rows, noise = part.fn(**options).draw(state.learner, labels, keys)
         return {**feed, "rows": jnp.expand_dims(rows, 0)}, noise
 
@@ -99,7 +99,7 @@ class Update:
             losses = registry.get("loss", "ce").fn(outputs["logits"], batch["label"], stats=self.exp.stats)
             return across.total((losses * batch["mask"]).sum()) / across.total(batch["mask"].sum())
 
-        labels = data["label"][: len(self.exp.dataset.train["label"])]
+        labels = data["label"][: self.exp.rows]
         return part.fn(**options).learn(
             state.learner, feed["rows"][0], noise, labels, params, held_out=held_out, rate=feed["lr"],
             weighted=lambda p, weight: self._objective(p, *rest, weight=weight)[0], total=across.total, mine=varying)
