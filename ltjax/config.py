@@ -157,11 +157,15 @@ def _own_line(path: Path, error: Exception) -> str:
     return f"{path}, {place}: {type(error).__name__}: {error}" + (f"\n    {code}" if code else "")
 
 
+RESOLVED = ("stages", "posthoc", "sources", "identity", "label", "extended_from")
+"""What a resolved config says beyond what a user gives: left out when it is given again."""
+
+
 def plain(config: Any) -> dict[str, Any]:
     """A ConfigDict (or dict) as nested plain dicts, with every section there and no unknown one."""
     config = config.to_dict() if isinstance(config, ConfigDict) else dict(config)
     defaults = base().to_dict()
-    unknown = [k for k in config if k not in defaults and k != "plugins"]
+    unknown = [k for k in config if k not in (*defaults, "plugins", *RESOLVED)]
     if unknown:
         raise ConfigError(f"config.{unknown[0]} is unknown. {nearest(unknown[0], defaults)}"
                           f"Sections: {', '.join(defaults)}.")

@@ -10,6 +10,6 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.abspath(".pytest_cach
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES", "none")  # else the key holds the directory
 
-import jax  # noqa: E402
+import jax
 
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -163,8 +164,8 @@ def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augme
         _check_entry(entry, ready, where)
     _check_networks(ready.networks, where)
     if ready.learner and (ready.other is None or optim["accumulate"] > 1):
-        raise ConfigError(f"{where}: learner {ready.learner[0].name!r} is taught by a second sampler's rows and takes one "
-                          "batch per step; give the stage other=dict(name=...) and optim.accumulate=1.")
+        raise ConfigError(f"{where}: learner {ready.learner[0].name!r} is taught by a second sampler's rows and takes "
+                          "one batch per step; give the stage other=dict(name=...) and optim.accumulate=1.")
     if ready.mixer and ready.partner == "sampler" and ready.other is None:
         raise ConfigError(f"{where}: mixer {ready.mixer[0].name!r} takes its partners from a second sampler; "
                           "give the stage other=dict(name=...).")
@@ -272,12 +273,19 @@ def _label(method: dict[str, Any]) -> str:
 
 
 def _record(config, augment, stages, posthoc) -> dict[str, Any]:
-    """The resolved config as plain JSON data, with what every stage will do."""
+    """The resolved config as plain JSON data, with what every stage will do and hashes of parts of the user's own."""
+    sources: dict[str, str] = {}
+
+    def note(part: registry.Part) -> str:
+        if part.own_source:
+            sources[f"{part.kind} {part.name}"] = part.own_source
+        return part.name
+
     def tell(value):
         if isinstance(value, registry.Part):
-            return value.name
+            return note(value)
         if isinstance(value, np.ndarray):
-            return None if value.size > 4096 else value.tolist()
+            return hashlib.sha256(value.tobytes()).hexdigest() if value.size > 4096 else value.tolist()
         if isinstance(value, ReadyEntry):
             return {f.name: tell(getattr(value, f.name)) for f in fields(value)}
         if isinstance(value, Mapping):
@@ -288,4 +296,10 @@ def _record(config, augment, stages, posthoc) -> dict[str, Any]:
 
     told = [{f.name: tell(getattr(s, f.name)) for f in fields(s) if f.name != "rates"} for s in stages]
     rules = [{"name": part.name, **tell(options)} for part, options in posthoc]
-    return tell({**config, "data": {**config["data"], "augment": _listed(augment)}, "stages": told, "posthoc": rules})
+    named = [(kind, config[kind]) for kind in ("data", "model", "method")]
+    named += [(kind, spec) for s in stages for kind, spec in (("head", s.head), ("sampler", s.sampler),
+                                                             ("sampler", s.other)) if spec]
+    for kind, spec in named:
+        note(registry.get(kind, spec["name"]))
+    data = {**config["data"], "augment": _listed(augment)}
+    return tell({**config, "data": data, "stages": told, "posthoc": rules, "sources": sources})
