@@ -14,8 +14,9 @@ PEAK = dict(name="cosine", warmup=0.06, start=0.5, ramp="peak", ahead=1)
 def decoupled_balanced_softmax(*, loss="ce", sampler="shuffle", head_share=0.13, lr=0.1, batchnorm="batch"):
     """Stage 1 as usual; stage 2 re-trains a redrawn head with balanced softmax, everything else fixed.
 
-    The authors' decoupled run without their meta sampler, which is `balms`. Its batches are natural ones: on class-balanced batches the
-    loss corrects for the prior a second time and rare classes win too often, which is what the meta sampler mends.
+    The authors' decoupled run without their meta sampler, which is `balms`. Its batches are natural ones: on
+    class-balanced batches the loss corrects for the prior a second time and rare classes win too often, which is what
+    the meta sampler mends.
     They augment with AutoAugment and Cutout; the recipe has Cutout alone, and its epochs are their 15,000 iterations
     on CIFAR-100-LT at ratio 100.
 
