@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from ltjax.options import LIBRARY, METHOD_HABITS
 from ltjax.registry import ConfigError
 from ltjax.train.experiment import Experiment, ReadyEntry, ReadyStage, share, shares_to_steps
 from ltjax.train.meaning import meaning_of
+from ltjax.train.record import label, listed, record
 from ltjax.train.state import check_regex
 from ltjax.types import ClassStats
 
@@ -50,8 +49,8 @@ def prepare(given: Mapping[str, Any], *, steps_per_epoch=None, recipes: bool = F
                           "or keep eval.select='last'.")
     if config["eval"]["select"] == "best_val" and not config["eval"]["every_epochs"]:
         raise ConfigError("config.eval.select='best_val' needs validations; eval.every_epochs=0 makes none.")
-    record = _record(config, augment, stages, posthoc)
-    return Experiment(record, configs.identity(record), _label(method_spec), dataset, stats, model, stages, posthoc,
+    told = record(config, augment, stages, posthoc)
+    return Experiment(told, configs.identity(told), label(method_spec), dataset, stats, model, stages, posthoc,
                       meaning, len(labels))
 
 
@@ -152,7 +151,7 @@ def _stage(stage: Stage, index, method, optim, epoch_steps, before, stats, augme
         sampler=registry.resolve("sampler", stage.sampler, f"{where}.sampler"),
         other=registry.resolve("sampler", stage.other, f"{where}.other") if stage.other is not None else None,
         mixer=registry.bind("mixer", _in_steps(stage.mixer, steps), f"{where}.mixer") if stage.mixer else None,
-        views=tuple(tuple(_augment(a, where) for a in _listed(view)) for view in views),
+        views=tuple(tuple(_augment(a, where) for a in listed(view)) for view in views),
         gradient=registry.bind("gradient", stage.gradient, f"{where}.gradient"),
         project=registry.bind("project", stage.project, f"{where}.project") if stage.project else None,
         learner=registry.bind("learner", stage.learner, f"{where}.learner") if stage.learner else None,
@@ -229,10 +228,6 @@ def _check_networks(networks, where: str) -> None:
         raise ConfigError(f"{where}: networks: ema={networks['ema']} must be a decay from 0 on and below 1.")
 
 
-def _listed(specs) -> tuple:
-    return (specs,) if isinstance(specs, str | Mapping) else tuple(specs or ())
-
-
 def _augment(spec, where):
     part, options = registry.bind("augment", spec, f"{where}.augment")
     return part, options
@@ -245,7 +240,7 @@ def _in_steps(spec, steps: int):
 
 def _posthoc(method, config, meaning, dataset):
     rules = tuple(registry.bind("posthoc", spec, "config.eval.posthoc")
-                  for spec in (*method.posthoc, *_listed(config["eval"]["posthoc"])))
+                  for spec in (*method.posthoc, *listed(config["eval"]["posthoc"])))
     for part, _ in rules:
         needs = part.meta.get("needs")
         if needs and needs != meaning and not config["eval"]["force"]:
@@ -257,49 +252,3 @@ def _posthoc(method, config, meaning, dataset):
             raise ConfigError(f"config.eval.posthoc {part.name!r} is fitted on a validation split; set "
                               "data.val_per_class (digits: 2 or more).")
     return rules
-
-
-def _label(method: dict[str, Any]) -> str:
-    """`erm` with another loss is told by the loss; other options away from their defaults follow in brackets."""
-    defaults = registry.get("method", method["name"]).options
-    changed = {k: v for k, v in method.items() if k != "name" and v != defaults[k]}
-    loss = changed.pop("loss", None)
-    name = method["name"] if loss is None else (loss["name"] if isinstance(loss, Mapping) else loss)
-    if loss is not None and method["name"] != "erm":
-        name = f"{method['name']}-{name}"
-    if isinstance(loss, Mapping):
-        changed |= {k: v for k, v in loss.items() if k != "name"}
-    return name + (f" ({', '.join(f'{k}={v}' for k, v in sorted(changed.items()))})" if changed else "")
-
-
-def _record(config, augment, stages, posthoc) -> dict[str, Any]:
-    """The resolved config as plain JSON data, with what every stage will do and hashes of parts of the user's own."""
-    sources: dict[str, str] = {}
-
-    def note(part: registry.Part) -> str:
-        if part.own_source:
-            sources[f"{part.kind} {part.name}"] = part.own_source
-        return part.name
-
-    def tell(value):
-        if isinstance(value, registry.Part):
-            return note(value)
-        if isinstance(value, np.ndarray):
-            return hashlib.sha256(value.tobytes()).hexdigest() if value.size > 4096 else value.tolist()
-        if isinstance(value, ReadyEntry):
-            return {f.name: tell(getattr(value, f.name)) for f in fields(value)}
-        if isinstance(value, Mapping):
-            return {k: tell(v) for k, v in value.items()}
-        if isinstance(value, tuple | list):
-            return [tell(v) for v in value]
-        return value
-
-    told = [{f.name: tell(getattr(s, f.name)) for f in fields(s) if f.name != "rates"} for s in stages]
-    rules = [{"name": part.name, **tell(options)} for part, options in posthoc]
-    named = [(kind, config[kind]) for kind in ("data", "model", "method")]
-    named += [(kind, spec) for s in stages for kind, spec in (("head", s.head), ("sampler", s.sampler),
-                                                             ("sampler", s.other)) if spec]
-    for kind, spec in named:
-        note(registry.get(kind, spec["name"]))
-    data = {**config["data"], "augment": _listed(augment)}
-    return tell({**config, "data": data, "stages": told, "posthoc": rules, "sources": sources})
