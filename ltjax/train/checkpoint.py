@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,15 @@ def _leaves(tree) -> dict[str, np.ndarray]:
 
     return {jax.tree_util.keystr(path, simple=True, separator="/"): host(x)
             for path, x in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _collect_quietly() -> None:
+    """Frees what a failed read left, whose own complaints would bury the reason."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
 
 
 class Checkpoints:
@@ -145,7 +156,10 @@ class Checkpoints:
                 state = self._manager.restore(step, args=ocp.args.Composite(
                     state=ocp.args.StandardRestore(jax.tree.map(abstract, like))))["state"]
         except Exception as error:
-            return None, f"{type(error).__name__}: {(str(error).splitlines() or ['unreadable'])[0][:120]}"
+            reason = f"{type(error).__name__}: {(str(error).splitlines() or ['unreadable'])[0][:120]}"
+            del error
+            _collect_quietly()
+            return None, reason
         got = digest(state)
         bad = [name for name, value in meta["digest"].items() if got.get(name) != value]
         if not jax.tree.all(jax.tree.map(lambda a, b: a.dtype == b.dtype, state, like)):

@@ -14,9 +14,6 @@ from ltjax.train.loop import fit
 from ltjax.train.signals import Interrupted
 from tests.train.setting import StopAfter, assert_runs_equal, config, events, fit_with_stops
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""Orbax leaves coroutines unfinished when a file that they read is damaged."""
-
 STATE = {"w": (20, 30), "b": (3,)}
 
 

@@ -43,7 +43,7 @@ class Watch(Silent):
 
 @pytest.mark.parametrize("seeds", [None, [0, 1]])
 def test_nothing_compiles_after_the_first_epoch_of_a_stage(tmp_path, seeds):
-    given = config(*stages(), optim__epochs=8, data__val_per_class=1, data__imbalance=20.0, run__root=str(tmp_path),
+    given = config(*stages(), optim__epochs=4, data__val_per_class=1, data__imbalance=20.0, run__root=str(tmp_path),
                    run__log_every=4, run__chunk_steps=3, run__checkpoint_epochs=1, run__checkpoint_minutes=0.0)
     with compilations() as seen:
         watch = Watch(seen)
@@ -51,7 +51,7 @@ def test_nothing_compiles_after_the_first_epoch_of_a_stage(tmp_path, seeds):
     result = results[0] if seeds else results
     per_epoch = result.config["stages"][0]["epoch_steps"][0]
     for stage in (0, 1):
-        begin, end = stage * 4 * per_epoch, (stage + 1) * 4 * per_epoch
+        begin, end = stage * 2 * per_epoch, (stage + 1) * 2 * per_epoch
         counts = {step: count for step, count in watch.at if begin < step <= end}
         settled = next(count for step, count in counts.items() if step > begin + per_epoch)
         assert counts[end] == settled, seen[settled: counts[end]]
