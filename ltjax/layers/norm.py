@@ -74,6 +74,23 @@ class BatchNorm(nn.Module):
         return value.reshape(x.shape).astype(self.dtype or x.dtype)
 
 
+def unbiased_variance(variance, updates: int, values: int, momentum: float = 0.9):
+    r"""A running variance as PyTorch stores it, from ours: for weights that go to or come from its modules.
+
+    .. math:: u_T = m^T + (v_T - m^T) \, n / (n - 1)
+
+    Both start at 1 and average batch variances; PyTorch multiplies each by n / (n - 1) before it averages. Networks
+    that were trained there expect its form in evaluation mode.
+
+    Args:
+      variance: v, the biased running variance after `updates` (T) moves.
+      values: n, the values that each batch variance is taken over (rows times positions), the same at each move.
+      momentum: m, the share of the old variance that stays.
+    """
+    start = momentum ** updates
+    return start + (variance - start) * (values / (values - 1))
+
+
 def _axis_size(axis: str | None) -> int:
     if axis is None:
         return 1

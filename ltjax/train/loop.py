@@ -19,8 +19,9 @@ from ltjax.train import rundir
 from ltjax.train.clock import Clock
 from ltjax.train.evaluate import evaluator_for, refreshed
 from ltjax.train.experiment import Experiment, ReadyStage
+from ltjax.train.given import Given, checked_init
 from ltjax.train.logbook import Logbook, val_row
-from ltjax.train.plan import Given, Plan, feed, resident
+from ltjax.train.plan import Plan, feed, resident
 from ltjax.train.prepare import prepare
 from ltjax.train.program import program_for, start_stage
 from ltjax.train.progress import Progress, Silent
@@ -41,7 +42,7 @@ def fit(config: Mapping[str, Any], *, seeds: Sequence[int] | None = None, init=N
     Args:
       config: what `get_config` or `ltjax.config.load` returned; `run.root=""` writes no folder.
       seeds: several seeds trained in one program; returns a list then. None is `config.seed` alone.
-      init: one overlay of parameters per stage, `{"head/kernel": array}`.
+      init: one overlay of parameters and statistics per stage, `{"head/kernel": a, "batch_stats/trunk/bn1/var": b}`.
       plan, other: rows of the training split, int [steps, batch], in place of the samplers; -1 is an empty slot.
       draws: part name -> name -> one entry per row of the plan, in place of a mixer's own random numbers; of a loss
         [calls, b, ...] per entry, since a mixed batch calls it once for each of its labels.
@@ -62,15 +63,13 @@ class Trainer:
 
     def __init__(self, exp: Experiment, seeds: list[int], given: Given, init, progress: Progress, extend=None):
         self.exp, self.given, self.progress, self.extend = exp, given, progress, extend
-        self.init = init if init is not None else [None] * len(exp.stages)
-        if len(self.init) != len(exp.stages):
-            raise ConfigError(f"init has {len(self.init)} entries, the method has {len(exp.stages)} stages.")
+        self.init = checked_init(exp, init)
         if len(set(seeds)) < len(seeds) or not all(isinstance(s, int | np.integer) and s >= 0 for s in seeds):
             raise ConfigError(f"seeds={seeds} must be different whole numbers from 0 on.")
         if extend is not None and len(seeds) != 1:
             raise ConfigError("--extend goes on with one seed; set run.vmap_seeds=1.")
         self.mesh = make_mesh(exp.config["run"]["devices"])
-        check_batch(exp.batch if given.plan is None else given.plan.shape[1], self.mesh.devices.size)
+        check_batch("config.optim.batch" if given.plan is None else "plan: batch", given.batch, self.mesh.devices.size)
         self.dtype = jnp.float64 if exp.float64 else jnp.float32
         self.asked = seeds
         self.configs = {s: {**exp.config, "seed": s, "identity": exp.identity, "label": exp.label} for s in seeds}

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from ltjax.registry import ConfigError
 from ltjax.samplers.streams import permutations
 from ltjax.train.experiment import Experiment, ReadyStage
+from ltjax.train.given import Given
 
 PERMUTATION = 2
 
@@ -20,57 +20,6 @@ def resident(dataset, sharding):
     first = dict(zip(splits, np.cumsum([0, *(len(split["label"]) for split in splits.values())])))
     names = [k for k in dataset.train if k != "index" and all(k in split for split in splits.values())]
     return jax.device_put({k: np.concatenate([s[k] for s in splits.values()]) for k in names}, sharding), first
-
-
-class Given:
-    """A plan, partners and draws that replace the library's own, checked: rows in range, one entry per step."""
-
-    def __init__(self, exp: Experiment, plan=None, other=None, draws=None):
-        self.plan = _rows("plan", plan, exp)
-        self.other = _rows("other", other, exp)
-        self.draws = {part: {name: np.asarray(v) for name, v in named.items()} for part, named in (draws or {}).items()}
-        known = {e.part.name for s in exp.stages for e in s.entries} | {s.mixer[0].name for s in exp.stages if s.mixer}
-        for part, named in self.draws.items():
-            if part not in known:
-                raise ConfigError(f"draws[{part!r}]: no part of this method draws under that name. "
-                                  f"Parts: {', '.join(sorted(known))}.")
-            for name, values in named.items():
-                if len(values) != _plan_rows(exp):
-                    raise ConfigError(f"draws[{part!r}][{name!r}] has {len(values)} entries for {_plan_rows(exp)} "
-                                      "batches; give one per batch.")
-
-    @property
-    def masked(self) -> bool:
-        return any(rows is not None and bool((rows < 0).any()) for rows in (self.plan, self.other))
-
-    def drawn_in(self, stage: ReadyStage) -> dict[str, dict[str, np.ndarray]]:
-        """The draws of a stage's own parts; those of losses keep an axis of calls, those of mixers have none."""
-        names = {e.part.name for e in stage.entries} | ({stage.mixer[0].name} if stage.mixer else set())
-        return {part: named for part, named in self.draws.items() if part in names}
-
-
-def _plan_rows(exp: Experiment) -> int:
-    """Batches of a run: one per step, `accumulate` per step where gradients are accumulated."""
-    return sum(s.steps * s.optim["accumulate"] for s in exp.stages)
-
-
-def _rows(name: str, given, exp: Experiment):
-    if given is None:
-        return None
-    try:
-        rows = np.asarray(given)
-    except ValueError:
-        rows = np.asarray(None)
-    micro = _plan_rows(exp)
-    if rows.ndim != 2 or len(rows) != micro or rows.dtype.kind not in "iu":
-        raise ConfigError(f"{name}: expected whole numbers of shape [{micro}, batch], one row per step, got "
-                          f"{rows.dtype} of shape {rows.shape}.")
-    bad = np.argwhere((rows < -1) | (rows >= len(exp.dataset.train["label"])))
-    if len(bad):
-        step, place = bad[0]
-        raise ConfigError(f"{name}: row {rows[step, place]} at step {step} is out of range; the training split has "
-                          f"rows 0 to {len(exp.dataset.train['label']) - 1} (and -1 for an empty slot).")
-    return rows.astype(np.int32)
 
 
 class Plan:

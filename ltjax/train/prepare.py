@@ -99,6 +99,9 @@ def _stages(method, config, stats, rows, augment, steps_per_epoch) -> tuple[Read
                 raise ConfigError(f"config.optim.epochs={epochs}: stage {stage.name!r} with a share of "
                                   f"{stage.share:g} gets no whole epoch. Train longer or enlarge its share.")
             lengths.append(own)
+    elif not _is_list(steps_per_epoch) or not all(map(_is_list, steps_per_epoch)):
+        raise ConfigError(f"steps_per_epoch={steps_per_epoch!r} must be a list with one list of step counts per stage, "
+                          "such as [[10, 10], [5]].")
     elif len(steps_per_epoch) != len(method.stages):
         raise ConfigError(f"steps_per_epoch has {len(steps_per_epoch)} entries, the method has "
                           f"{len(method.stages)} stages; give one list of step counts per stage.")
@@ -111,8 +114,12 @@ def _stages(method, config, stats, rows, augment, steps_per_epoch) -> tuple[Read
     return tuple(out)
 
 
+def _is_list(value) -> bool:
+    return isinstance(value, list | tuple | np.ndarray) and np.ndim(value) != 0
+
+
 def _steps(given, number: int) -> tuple[int, ...]:
-    if not len(given) or not all(isinstance(n, int | np.integer) and n > 0 for n in given):
+    if not len(given) or not all(isinstance(n, int | np.integer) and n is not True and n > 0 for n in given):
         raise ConfigError(f"steps_per_epoch[{number}]={given} must be a list of positive whole numbers.")
     return tuple(int(n) for n in given)
 

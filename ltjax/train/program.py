@@ -158,7 +158,7 @@ def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainStat
     """The state with which a stage starts: a fresh optimiser, term states and networks; parameters and statistics stay.
 
     The first stage draws its parameters from the seed; later ones keep every tensor of equal path and shape that
-    `reset` does not name. `given` replaces tensors by the caller's.
+    `reset` does not name. `given` replaces tensors by the caller's, statistics (`batch_stats/...`) among them.
     """
     dtype = jnp.float64 if exp.float64 else jnp.float32
     key = jax.random.key(seed)
@@ -174,7 +174,10 @@ def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainStat
             check_pattern(f"{where}: reset", stage.reset, flat(params))
         params = carry_over(params, before.params, stage.reset)
         model_state = carry_over(model_state, before.model_state, None) if model_state else model_state
-    params = overlay(params, given, f"init of {where}")
+    given = flat(given or {})
+    statistics = {name: value for name, value in given.items() if name.startswith("batch_stats/")}
+    params = overlay(params, {k: v for k, v in given.items() if k not in statistics}, f"init of {where}")
+    model_state = overlay(model_state, statistics, f"init of {where}")
     trained, _ = split(params, stage.train)
     terms = tuple(_term_state(exp, stage, e, network, params, model_state, jax.random.fold_in(key, 10_000 + k), dtype)
                   for k, e in enumerate(stage.entries))

@@ -13,8 +13,8 @@ from ltjax.config import base, canonical
 from ltjax.registry import ConfigError
 from ltjax.train.checkpoint import CheckpointError
 from ltjax.train.experiment import Experiment
+from ltjax.train.given import Given
 from ltjax.train.loop import Trainer
-from ltjax.train.plan import Given
 from ltjax.train.prepare import prepare
 from ltjax.train.program import network_of
 from ltjax.train.progress import Silent

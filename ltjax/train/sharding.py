@@ -27,11 +27,11 @@ def replicated(mesh) -> NamedSharding:
     return NamedSharding(mesh, P())
 
 
-def check_batch(batch: int, devices: int) -> None:
+def check_batch(name: str, batch: int, devices: int) -> None:
     """One sentence if a global batch cannot be cut into equal parts."""
     if batch % devices:
         fit = [b for b in range(batch, 0, -1) if b % devices == 0][:1] or [devices]
-        raise ConfigError(f"config.optim.batch={batch} cannot be divided by {devices} devices; use {fit[0]}, another "
+        raise ConfigError(f"{name}={batch} cannot be divided by {devices} devices; use {fit[0]}, another "
                           f"multiple of {devices}, or run.devices=k with k dividing {batch}.")
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct, traverse_util
 
-from ltjax.registry import ConfigError
+from ltjax.registry import ConfigError, nearest
 
 
 class TrainState(struct.PyTreeNode):
@@ -63,26 +63,45 @@ def check_pattern(where: str, pattern: str, paths) -> None:
         raise ConfigError(f"{where}={pattern!r} matches no parameter. Parameters: {', '.join(sorted(paths))}.")
 
 
+def drawn_anew(fresh: dict[str, Any], before: dict[str, Any], reset: str | None) -> set[str]:
+    """Paths that a stage starts anew: those without an old tensor of that path and shape, and those in `reset`."""
+    return {k for k, v in fresh.items()
+            if k not in before or before[k].shape != v.shape or (reset and re.fullmatch(reset, k))}
+
+
 def carry_over(fresh, old, reset: str | None):
     """Parameters at a stage's start: old values where path and shape agree, fresh ones elsewhere and in `reset`."""
     new, before = flat(fresh), flat(old)
-    keep = {k: before[k] for k, v in new.items()
-            if k in before and before[k].shape == v.shape and not (reset and re.fullmatch(reset, k))}
-    return nested({**new, **keep})
+    anew = drawn_anew(new, before, reset)
+    return nested({k: v if k in anew else before[k] for k, v in new.items()})
+
+
+def check_tensors(given: dict[str, Any], paths: dict[str, Any], where: str) -> None:
+    """One sentence for a given tensor that has no place, another shape, or is not made of finite numbers."""
+    for name, value in given.items():
+        if name not in paths:
+            raise ConfigError(f"{where}: {name!r} is no parameter here. {nearest(name, paths)}"
+                              f"Parameters: {', '.join(sorted(paths))}.")
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            array = np.asarray(None)
+        if not jnp.issubdtype(array.dtype, jnp.number):
+            raise ConfigError(f"{where}: {name!r} must be an array of numbers.")
+        if array.shape != tuple(paths[name].shape):
+            raise ConfigError(f"{where}: {name!r} has shape {array.shape}, expected {tuple(paths[name].shape)}.")
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(array.astype(paths[name].dtype)).all()
+        if not finite:
+            raise ConfigError(f"{where}: {name!r} holds values that are not finite.")
 
 
 def overlay(params, given: dict[str, Any] | None, where: str):
-    """Parameters with some tensors replaced by given ones; names, shapes and finiteness are checked."""
+    """Parameters with some tensors replaced by given ones, which are checked."""
     if not given:
         return params
-    paths = flat(params)
-    for name, value in flat(given).items():
-        if name not in paths:
-            raise ConfigError(f"{where}: {name!r} is no parameter here. Parameters: {', '.join(sorted(paths))}.")
-        if np.shape(value) != tuple(paths[name].shape):
-            raise ConfigError(f"{where}: {name!r} has shape {np.shape(value)}, "
-                              f"expected {tuple(paths[name].shape)}.")
+    paths, named = flat(params), flat(given)
+    check_tensors(named, paths, where)
+    for name, value in named.items():
         paths[name] = jnp.array(value, paths[name].dtype)  # a copy: the state's own tensors are donated
-        if not bool(jnp.isfinite(paths[name]).all()):
-            raise ConfigError(f"{where}: {name!r} holds values that are not finite.")
     return nested(paths)
