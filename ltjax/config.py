@@ -207,11 +207,15 @@ def apply_set(config: dict[str, Any], line: str) -> None:
     if len(path) == 1:
         raise ConfigError(f"--set {line}: name an option of {section}, such as {section}."
                           f"{next(iter(config[section]))}=...")
+    if section == "seed":
+        raise ConfigError(f"--set {line}: seed is a whole number and has no options.")
     if section not in OPEN:
         _fixed(section, config[section], {path[1]: value})
     node = config[section]
     for step in path[1:-1]:
         child = node.get(step)
+        if not isinstance(child, str | Mapping | None):
+            raise ConfigError(f"--set {line}: {step} is {child!r}, which has no options.")
         node[step] = {"name": child} if isinstance(child, str) else dict(child or {})
         node = node[step]
     if path[-1] == "name" and node.get("name") != value:

@@ -56,8 +56,9 @@ def test_at_rate_zero_a_stage_shows_what_it_started_with(first):
     assert not np.isclose(kernel, before).any()
     assert kernel.std() == pytest.approx(np.sqrt(2 / 8), rel=0.3)  # He initialisation of 8 features
     assert not tensors(drawn.params)["head/bias"].any()
-    overlaid = run(FIRST, Stage("second", 0.5, reset="head/.*", optim=still), init=[None, {"head/kernel": before + 1}])
-    assert_equal(parts(overlaid.params, "head/kernel"), {"head/kernel": before + 1})
+    head = {"head/kernel": before + 1, "head/bias": np.arange(10, dtype=before.dtype)}
+    overlaid = run(FIRST, Stage("second", 0.5, reset="head/.*", optim=still), init=[None, head])
+    assert_equal(parts(overlaid.params, "head"), head)
 
 
 def test_another_head_keeps_tensors_of_equal_path_and_starts_the_others(first):
@@ -161,3 +162,10 @@ def test_accumulated_batches_move_the_statistics_one_after_the_other():
     np.testing.assert_allclose(moved, mean, rtol=1e-10)
     [moved] = [v for k, v in found.items() if k.endswith("var")]
     np.testing.assert_allclose(moved, var, rtol=1e-10)
+
+
+def test_arrays_that_are_given_survive_the_run():
+    given = {"head/bias": jnp.full(10, 0.5, jnp.float32)}
+    for _ in range(2):
+        run(Stage("first", 1.0), init=[given])
+    assert float(given["head/bias"].sum()) == 5
