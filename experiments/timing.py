@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from ltjax.train.given import Given
 from ltjax.train.loop import Trainer
-from ltjax.train.plan import Given
 from ltjax.train.prepare import prepare
 from ltjax.train.progress import Silent
 

@@ -115,7 +115,7 @@ def _stages(method, config, stats, rows, augment, steps_per_epoch) -> tuple[Read
 
 
 def _is_list(value) -> bool:
-    return isinstance(value, list | tuple | np.ndarray) and np.ndim(value) != 0
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 def _steps(given, number: int) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -154,7 +155,7 @@ def without_examples(exp: Experiment) -> Experiment:
 
 
 def start_stage(exp: Experiment, stage: ReadyStage, seed: int, before: TrainState | None,
-                given: dict[str, Any] | None) -> TrainState:
+                given: Mapping[str, Any] | None) -> TrainState:
     """The state with which a stage starts: a fresh optimiser, term states and networks; parameters and statistics stay.
 
     The first stage draws its parameters from the seed; later ones keep every tensor of equal path and shape that

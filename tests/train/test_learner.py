@@ -5,8 +5,8 @@ import numpy as np
 
 from ltjax import config as configs
 from ltjax.optim.learners import meta_sampler
+from ltjax.train.given import Given
 from ltjax.train.loop import Trainer, fit
-from ltjax.train.plan import Given
 from ltjax.train.prepare import prepare
 from ltjax.train.progress import Silent
 from ltjax.types import ClassStats
