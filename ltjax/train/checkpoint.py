@@ -150,6 +150,7 @@ class Checkpoints:
         def abstract(a):
             return jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding)
 
+        state, reason = None, None
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -157,8 +158,8 @@ class Checkpoints:
                     state=ocp.args.StandardRestore(jax.tree.map(abstract, like))))["state"]
         except Exception as error:
             reason = f"{type(error).__name__}: {(str(error).splitlines() or ['unreadable'])[0][:120]}"
-            del error
-            _collect_quietly()
+        if reason is not None:
+            _collect_quietly()  # only here, behind the handler, is what the failed read holds free
             return None, reason
         got = digest(state)
         bad = [name for name, value in meta["digest"].items() if got.get(name) != value]
