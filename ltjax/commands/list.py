@@ -2,6 +2,7 @@
 
   ltjax list                  kinds of parts
   ltjax list losses           all losses; singular or plural
+  ltjax list methods          all methods, each with what of it was verified
   ltjax list loss ldam        one part in full
   ltjax list ldam             the same, whatever its kind
   ltjax list configs          configs and sets of methods that come with the library
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ltjax import registry
+from ltjax.methods import evidence
 from ltjax.registry import ConfigError, nearest
 
 KINDS = {
@@ -36,9 +38,15 @@ KINDS = {
     "schedule": "learning rates over time",
     "optimizer": "optimisers",
     "gradient": "how a gradient is taken",
+    "learner": "what draws batches by parameters of its own",
     "project": "what is done to parameters after an update",
 }
 """Kinds in the order of interest, with what they are."""
+
+VERIFIED = """\
+verified: `training run`: the trainer repeats a whole run of the code that is named; `formula`: values and
+gradients of the method's parts equal those of that code; `neither`: nothing of the kind is compared."""
+"""What the words mean that stand beside a method."""
 
 PLURALS = {**{f"{kind}s": kind for kind in KINDS}, "losses": "loss", "augmentations": "augment", "rules": "posthoc",
            "optimisers": "optimizer", "projections": "project", "weight": "weights"}
@@ -91,7 +99,8 @@ def _first_line(text: str) -> str:
 
 def _all_of(kind: str) -> str:
     names = registry.names(kind)
-    return "\n\n".join([f"{KINDS[kind]} ({len(names)})", *(_short(registry.get(kind, name)) for name in names)])
+    head = f"{KINDS[kind]} ({len(names)})" + (f"\n{VERIFIED}" if kind == "method" else "")
+    return "\n\n".join([head, *(_short(registry.get(kind, name)) for name in names)])
 
 
 def _short(part: registry.Part) -> str:
@@ -101,7 +110,21 @@ def _short(part: registry.Part) -> str:
     lines = [part.name, *textwrap.wrap(part.summary, width - 4)]
     lines += textwrap.wrap(f"options: {given}", width - 4, subsequent_indent="  ") if given else []
     lines += [part.cite] if part.cite else []
+    lines += [f"verified: {_verified(part.name)}"] if part.kind == "method" else []
     return "\n    ".join(lines)
+
+
+def _verified(method: str) -> str:
+    """The strongest of what is verified of a method, and against whose code."""
+    found = evidence.of(method)
+    return found.level + (f" ({'; '.join(found.sources)})" if found.sources else "")
+
+
+def _golden(method: str) -> list[str]:
+    """Every golden key that a method rests on, one line each."""
+    found = evidence.of(method)
+    runs = [f"  training run  train_{key:24} {evidence.RUNS[key]}" for key in found.runs]
+    return runs + [f"  formula       {key:30} {evidence.FORMULAS[key]}" for key in found.formulas]
 
 
 def _full(part: registry.Part) -> str:
@@ -116,6 +139,8 @@ def _full(part: registry.Part) -> str:
     told = {key: value for key, value in part.meta.items() if isinstance(value, str | bool | tuple) and value}
     if told:
         lines += ["Declares", *(f"  {key} = {_shown(value)}" for key, value in told.items())]
+    if part.kind == "method":
+        lines += [f"Verified: {evidence.of(part.name).level}", *_golden(part.name)]
     lines += [f"Source: {part.cite}"] if part.cite else []
     return "\n".join([*lines, f"Code: {_place(part)}"])
 

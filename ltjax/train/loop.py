@@ -42,7 +42,8 @@ def fit(config: Mapping[str, Any], *, seeds: Sequence[int] | None = None, init=N
     Args:
       config: what `get_config` or `ltjax.config.load` returned; `run.root=""` writes no folder.
       seeds: several seeds trained in one program; returns a list then. None is `config.seed` alone.
-      init: one overlay of parameters and statistics per stage, `{"head/kernel": a, "batch_stats/trunk/bn1/var": b}`.
+      init: one overlay of parameters and statistics per stage, `{"head/kernel": a, "batch_stats/trunk/bn1/var": b}`;
+        of what a later stage starts anew, all or nothing.
       plan, other: rows of the training split, int [steps, batch], in place of the samplers; -1 is an empty slot.
       draws: part name -> name -> one entry per row of the plan, in place of a mixer's own random numbers; of a loss
         [calls, b, ...] per entry, since a mixed batch calls it once for each of its labels.
