@@ -196,6 +196,7 @@ def test_seeds_that_stand_at_different_steps_go_on_from_where_each_is(tmp_path, 
     assert results[1].history == alone.history
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept_and_survives_a_resume(tmp_path):
     sets = {"data.val_per_class": 2, "data.imbalance": 20.0, "eval.select": "best_val", "optim.epochs": 4,
             "optim.lr": 0.5}
@@ -212,6 +213,7 @@ def test_the_best_epoch_is_kept_and_survives_a_resume(tmp_path):
     assert_runs_equal(fit_with_stops(experiment(tmp_path / "cut", **sets), stops), whole)
 
 
+@pytest.mark.slow
 def test_a_longer_budget_goes_on_from_a_shorter_run(tmp_path):
     sets = {"optim.schedule": "constant", "run.log_every": 5, "data.val_per_class": 1, "data.imbalance": 20.0}
     short = fit(experiment(tmp_path / "runs", **sets))

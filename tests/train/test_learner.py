@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from ltjax import config as configs
 from ltjax.optim.learners import meta_sampler
@@ -19,6 +20,7 @@ def config(**run):
     return given
 
 
+@pytest.mark.slow
 def test_learned_rates_and_losses_are_the_same_on_one_and_on_eight_devices():
     one, eight = fit(config(devices=1)), fit(config(devices=8))
     for a, b in zip(one.history, eight.history, strict=True):

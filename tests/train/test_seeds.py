@@ -18,6 +18,7 @@ def stages():
     return first, second
 
 
+@pytest.mark.slow
 def test_seeds_in_one_program_train_as_if_alone():
     given = config(*stages(), optim__epochs=4, run__dtype="float64", data__augment=("flip",), data__val_per_class=1,
                    data__imbalance=20.0)
@@ -41,7 +42,7 @@ class Watch(Silent):
         self.at.append((step, len(self._seen)))
 
 
-@pytest.mark.parametrize("seeds", [None, [0, 1]])
+@pytest.mark.parametrize("seeds", [None, pytest.param([0, 1], marks=pytest.mark.slow)])
 def test_nothing_compiles_after_the_first_epoch_of_a_stage(tmp_path, seeds):
     given = config(*stages(), optim__epochs=4, data__val_per_class=1, data__imbalance=20.0, run__root=str(tmp_path),
                    run__log_every=4, run__chunk_steps=3, run__checkpoint_epochs=1, run__checkpoint_minutes=0.0)
