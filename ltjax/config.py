@@ -157,7 +157,7 @@ def _own_line(path: Path, error: Exception) -> str:
     return f"{path}, {place}: {type(error).__name__}: {error}" + (f"\n    {code}" if code else "")
 
 
-RESOLVED = ("stages", "posthoc", "sources", "identity", "label", "extended_from")
+RESOLVED = ("stages", "posthoc", "sources", "handed", "identity", "label", "extended_from")
 """What a resolved config says beyond what a user gives: left out when it is given again."""
 
 

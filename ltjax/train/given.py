@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ltjax.config import identity
 from ltjax.registry import ConfigError, Part, nearest
 from ltjax.train.experiment import Experiment, ReadyStage
 from ltjax.train.program import network_of
@@ -49,6 +52,18 @@ class Given:
         """The draws of a stage's own parts; those of losses keep an axis of calls, those of mixers have none."""
         names = {e.part.name for e in stage.entries} | ({stage.mixer[0].name} if stage.mixer else set())
         return {part: named for part, named in self.draws.items() if part in names}
+
+
+def remembered(exp: Experiment, handed: Mapping[str, Any]) -> Experiment:
+    """The experiment whose identity knows what was handed in: such a run is another than the ordinary one."""
+    if all(value is None for value in handed.values()):
+        return exp
+    digest = hashlib.sha256()
+    leaves = {jax.tree_util.keystr(p): np.asarray(a) for p, a in jax.tree_util.tree_leaves_with_path(dict(handed))}
+    for path, array in sorted(leaves.items()):
+        digest.update(f"{path} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    config = {**exp.config, "handed": digest.hexdigest()[:16]}
+    return replace(exp, config=config, identity=identity(config))
 
 
 # rows --------------------------------------------------------------------------------------------------------------

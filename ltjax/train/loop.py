@@ -19,7 +19,7 @@ from ltjax.train import rundir
 from ltjax.train.clock import Clock
 from ltjax.train.evaluate import evaluator_for, refreshed
 from ltjax.train.experiment import Experiment, ReadyStage
-from ltjax.train.given import Given, checked_init
+from ltjax.train.given import Given, checked_init, remembered
 from ltjax.train.logbook import Logbook, val_row
 from ltjax.train.plan import Plan, feed, resident
 from ltjax.train.prepare import prepare
@@ -55,7 +55,9 @@ def fit(config: Mapping[str, Any], *, seeds: Sequence[int] | None = None, init=N
     with jax.enable_x64(True) if float64 else contextlib.nullcontext():
         exp = prepare(config, steps_per_epoch=steps_per_epoch, recipes=recipes)
         chosen = [exp.config["seed"]] if seeds is None else list(seeds)
-        results = Trainer(exp, chosen, Given(exp, plan, other, draws), init, progress or Silent(), extend).run()
+        given = Given(exp, plan, other, draws)
+        exp = remembered(exp, {"init": init, "plan": given.plan, "other": given.other, "draws": given.draws or None})
+        results = Trainer(exp, chosen, given, init, progress or Silent(), extend).run()
     return results[0] if seeds is None else results
 
 

@@ -125,3 +125,12 @@ def test_partners_of_another_number_are_told():
 ])
 def test_noise_of_a_loss_has_an_entry_for_each_call_row_and_column(mixer, shape, match):
     told(match, (Stage(objective="gcl", mixer=mixer),), plan=[ROW], draws={"gcl": {"noise": np.zeros(shape)}})
+
+
+def test_a_run_with_a_plan_of_its_own_is_another_run(tmp_path):
+    given = config(run__root=str(tmp_path), optim__epochs=1)
+    ordinary = fit(given)
+    rows = np.zeros((ordinary.history[-1]["step"], given["optim"]["batch"]), int)
+    planned, again = fit(given, plan=rows), fit(given, plan=rows.tolist())
+    assert ordinary.path != planned.path == again.path
+    assert planned.history[-1]["loss"] != ordinary.history[-1]["loss"]
