@@ -3,11 +3,13 @@
   ltjax evaluate runs/digits_lt --groups 50,20
   ltjax evaluate runs/digits_lt/erm --posthoc logit_adjust --posthoc "temperature(balanced=true)"
   ltjax evaluate runs/digits_lt --posthoc "logit_adjust(tau=1.5)" --shifts=50,1,-50
+  ltjax evaluate runs/digits_lt --reference runs_on_balanced_data
   ltjax evaluate runs --json > metrics.json
 
 Rules given here take the place of those that the run was trained with. A rule that reads features or the classifier
 needs them at the end of training: name it in eval.posthoc there. A shift of 50 weighs the test classes by a long tail
-of ratio 50 in the order of the training counts, -50 by the reverse, 1 evenly.
+of ratio 50 in the order of the training counts, -50 by the reverse, 1 evenly. With --reference each run is also divided
+by the better of cross-entropy (`erm`) and its own method, of the same seed, trained on a balanced set of about its size.
 """
 
 from __future__ import annotations
@@ -50,6 +52,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bins", metavar="N", type=int, help="bins of the calibration error (default: the run's)")
     parser.add_argument("--shifts", metavar="RATIOS", type=_numbers(int), help="imbalance of shifted test priors, such "
                         "as --shifts=50,1,-50 (default: the run's)")
+    parser.add_argument("--reference", metavar="RUN", nargs="+", default=[], help="runs on a balanced set of about the "
+                        "same size, for the relative accuracy")
     parser.add_argument("--json", action="store_true", help="print every metric of every run as JSON instead")
     parser.add_argument("--plugin", metavar="FILE.py", action="append", default=[], help="a file of yours with a rule")
 
@@ -66,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     if not runs:
         raise ConfigError(f"{', '.join(args.runs)}: no finished run below. {' '.join(runs.notes)}".strip())
     rows = [row for one in runs for row in measure(one, rules, args)]
+    if args.reference:
+        add_relative(rows, find_runs(args.reference))
     if args.json:
         print(json.dumps([{"run": str(r.run.path), "label": r.run.label, "seed": r.run.seed, "rules": r.rules,
                            "metrics": r.metrics} for r in rows], indent=1))
@@ -104,6 +110,20 @@ def measure(run: Any, rules: Sequence[Rule], args: argparse.Namespace) -> list[M
             given["params"] = part.meta["fit"]({"logits": logits["val"]}, stored["val_label"], stats=stats, **given)
         logits = {name: np.asarray(part.fn({"logits": z}, stats=stats, **given)) for name, z in logits.items()}
     return [scored(stored["test_logits"], ""), scored(logits["test"], _words(rules))]
+
+
+def add_relative(rows: Sequence[Measured], references: Sequence[Any]) -> None:
+    """Puts the relative accuracy into the metrics of every run that has a reference of its seed."""
+    from ltjax.metrics.relative import relative_accuracy
+
+    upper = {(r.label, r.seed): r.metrics["accuracy"] for r in references}
+    for row in rows:
+        found = [upper[key] for key in (("erm", row.run.seed), (row.run.label, row.run.seed)) if key in upper]
+        if found:
+            row.metrics["relative"] = relative_accuracy(row.metrics["accuracy"], found[0], found[-1])
+    if not any("relative" in row.metrics for row in rows):
+        seeds = sorted({row.run.seed for row in rows})
+        raise ConfigError(f"--reference: no finished run of 'erm' or of the same method with seed {seeds} is there.")
 
 
 def check(run: Any, rules: Sequence[Rule], force: bool) -> None:
@@ -147,7 +167,8 @@ def _show(rows: Sequence[Measured]) -> None:
     for row in rows:
         groups.setdefault((row.run.setting("data", "name"), row.run.identity, row.rules), []).append(row)
     shifts = {name: None for row in rows for name in row.metrics["shifts"]}
-    columns = {**SHOWN, **{name: ("shifts", name, "accuracy") for name in shifts}}
+    relative = {"relative": ("relative", "relative_accuracy")} if any("relative" in r.metrics for r in rows) else {}
+    columns = {**SHOWN, **{name: ("shifts", name, "accuracy") for name in shifts}, **relative}
     table = Table(box=rich.box.SIMPLE_HEAD)
     for name in ("data", "method", "rules", "seeds", *columns):
         table.add_column(name, justify="left" if name in ("data", "method", "rules") else "right")
