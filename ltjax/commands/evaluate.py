@@ -9,7 +9,7 @@
 Rules given here take the place of those that the run was trained with. A rule that reads features or the classifier
 needs them at the end of training: name it in eval.posthoc there. A shift of 50 weighs the test classes by a long tail
 of ratio 50 in the order of the training counts, -50 by the reverse, 1 evenly. With --reference each run is also divided
-by the better of cross-entropy (`erm`) and its own method, of the same seed, trained on a balanced set of about its size.
+by the better of cross-entropy (`erm`) and its own method, of the same seed, on a balanced set of about its size.
 """
 
 from __future__ import annotations
