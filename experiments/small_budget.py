@@ -28,7 +28,7 @@ import numpy as np
 from experiments.accelerator import RESULTS, device
 from ltjax import config as configs
 from ltjax import registry
-from ltjax.analysis.published import Published, read_published
+from ltjax.analysis.published import PAPER_NAMES, Published, read_published
 from ltjax.commands.specs import method_specs
 from ltjax.methods.base import Method
 from ltjax.registry import ConfigError
@@ -46,32 +46,6 @@ SETTING: dict[str, Any] = {
 its epochs (a very short one its steps): schedules, and whatever else goes by epochs, keep their shape."""
 
 GROUPS = ("many", "medium", "few")
-NAMES = {
-    "erm": "cross_entropy",
-    "class_balanced_loss": "CB-CE",
-    "drw": "weighted_cross_entropy+drw_schedule",
-    "drs": "sampler_probabilities:effective_number+drw_schedule",
-    "ldam_drw": "ldam+drw_schedule",
-    "logit_adjust": "logit_adjust_posthoc",
-    "logit_adjusted": "logit_adjusted_loss",
-    "pairwise_margin": "pairwise_margin_loss:adaptive_margin",
-    "vs": "vs_loss",
-    "gcl": "GCL",
-    "class_balanced_sampling": "sampler_probabilities:class",
-    "square_root_sampling": "sampler_probabilities:power",
-    "progressive_sampling": "sampler_probabilities:progressive",
-    "effective_number_sampling": "sampler_probabilities:effective_number",
-    "mamix": "mamix+drw_schedule",
-    "unimix": "unimix+bayias",
-    "cmo": "weighted_cross_entropy+drw_schedule+cutmix_cmo",
-    "mislas": "MiSLAS",
-    "balms": "BALMS",
-    "weight_balancing": "tuned wd; CB + wd + MaxNorm",
-    "causal_tde": "De-confound-TDE",
-}
-"""What stands in the column `key` or `method` of a file of published figures, where it is not our name."""
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", default="", help="folder of the image arrays (see `ltjax doctor`)")
@@ -226,7 +200,7 @@ def own(row: dict[str, Any]) -> bool:
 
 def beside(figures: Iterable[Published], name: str) -> Published | None:
     """The figure nearest to the config's full recipe: ResNet-32, 200 epochs, read in the paper, by its authors."""
-    fitting = [f for f in figures if f.split == "all" and NAMES.get(name, name) in (f.key, f.method)]
+    fitting = [f for f in figures if f.split == "all" and PAPER_NAMES.get(name, name) in (f.key, f.method)]
     return min(fitting, default=None, key=lambda f: (
         f.setting.get("backbone") != "resnet32", f.setting.get("epochs") != "200",
         f.setting.get("confidence") == "recalled", f.setting.get("reported_by") != "original"))

@@ -14,7 +14,31 @@ from ltjax.analysis.groups import Group
 from ltjax.analysis.runs import RunError, number, printable
 
 SPLITS = ("all", "many", "medium", "few", "balanced")
-ALIASES = {"erm": ("cross_entropy", "ce", "ce_erm"), "ldam_drw": ("ldam_drw_schedule",)}
+PAPER_NAMES = {
+    "erm": "cross_entropy",
+    "class_balanced_loss": "CB-CE",
+    "drw": "weighted_cross_entropy+drw_schedule",
+    "drs": "sampler_probabilities:effective_number+drw_schedule",
+    "ldam_drw": "ldam+drw_schedule",
+    "logit_adjust": "logit_adjust_posthoc",
+    "logit_adjusted": "logit_adjusted_loss",
+    "pairwise_margin": "pairwise_margin_loss:adaptive_margin",
+    "vs": "vs_loss",
+    "gcl": "GCL",
+    "class_balanced_sampling": "sampler_probabilities:class",
+    "square_root_sampling": "sampler_probabilities:power",
+    "progressive_sampling": "sampler_probabilities:progressive",
+    "effective_number_sampling": "sampler_probabilities:effective_number",
+    "mamix": "mamix+drw_schedule",
+    "unimix": "unimix+bayias",
+    "cmo": "weighted_cross_entropy+drw_schedule+cutmix_cmo",
+    "mislas": "MiSLAS",
+    "balms": "BALMS",
+    "weight_balancing": "tuned wd; CB + wd + MaxNorm",
+    "causal_tde": "De-confound-TDE",
+}
+"""Our name of a method -> the key or name under which tables of published figures have it, where the two differ."""
+
 ACCURACIES = {"", "top1_acc", "accuracy", "balanced_accuracy"}
 
 
@@ -114,7 +138,8 @@ def _same(text: str, value: Any) -> bool:
 def _names(label: str) -> set[str]:
     plain = _plain(label)
     names = {plain, plain.removeprefix("erm_")}
-    return names | {alias for name in names for alias in ALIASES.get(name, ())}
+    return names | {_plain(PAPER_NAMES[name]) for name in names if name in PAPER_NAMES} | (
+        {"ce", "ce_erm"} if "erm" in names else set())
 
 
 def _plain(text: str) -> str:

@@ -191,6 +191,8 @@ class Trainer:
         """Runs a stage from wherever the state stands in it to its end; `sums` are those of an open log row."""
         program, plans = self._program(stage), self._plans(stage)
         self.evaluator = evaluator_for(self.exp, stage, self.mesh, len(self.seeds))
+        if not stage.rates.any():
+            self.progress.note(f"{self.exp.label}: stage {stage.name!r} has rate 0 throughout; raise optim.epochs.")
         ends = np.cumsum(stage.epoch_steps)
         names = self._names(stage, state)
         at, pace = int(jnp.max(state.step)), 0

@@ -24,7 +24,7 @@ def run_folder(root: Path, label: str = "erm", seed: int = 0, *, correct=CORRECT
     folder.mkdir(parents=True)
     settings = {
         "seed": seed, "identity": identity, "label": label,
-        "data": {"name": "toy_lt", "ir": 40, "augment": None},
+        "data": {"name": "toy_lt", "imbalance": 40, "augment": None},
         "model": {"name": "mlp", "width": 16}, "method": {"name": "erm"},
         "optim": {"epochs": epochs, "batch": batch}, "eval": {"groups": [100, 20], "bins": 15}, "run": {},
     }

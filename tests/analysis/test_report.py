@@ -62,7 +62,7 @@ def test_the_page_loads_nothing_and_runs_nothing(tmp_path):
 def test_hostile_strings_from_json_stay_text(tmp_path):
     names = [HOSTILE, "<img src=x onerror=alert(1)>", '" onload="alert(1)', "{{ 7 * 7 }}", "$x_$", "c"]
     run_folder(tmp_path, HOSTILE, class_names=names, identity="<i>" * 6,
-               config={"data": {"name": HOSTILE, "ir": "<b>"}, "model": {"name": "<u>x</u>"}})
+               config={"data": {"name": HOSTILE, "imbalance": "<b>"}, "model": {"name": "<u>x</u>"}})
     text = report(tmp_path, title=HOSTILE)
     page = Page(text)
     assert not {"script", "img", "i", "u"} & set(page.tags)
@@ -98,10 +98,10 @@ def test_a_hundred_classes_and_ten_methods_stay_below_four_megabytes(tmp_path):
 
 def test_different_data_sets_get_a_section_each(tmp_path):
     run_folder(tmp_path / "a", "erm", identity="a" * 16)
-    run_folder(tmp_path / "b", "erm", identity="b" * 16, config={"data": {"name": "other", "ir": 10}})
+    run_folder(tmp_path / "b", "erm", identity="b" * 16, config={"data": {"name": "other", "imbalance": 10}})
     page = Page(report(tmp_path))
     assert page.tags.count("h2") == 3
-    assert "other, ir 10" in page.text
+    assert "other, imbalance 10" in page.text
 
 
 def test_a_failed_write_leaves_the_old_report_and_no_litter(tmp_path, monkeypatch):

@@ -229,10 +229,10 @@ def test_a_file_of_published_figures_without_its_columns_is_refused(tmp_path):
 def test_different_data_sets_come_apart_and_keep_the_notes(tmp_path):
     run_folder(tmp_path / "a", "erm", identity="a" * 16)
     run_folder(tmp_path / "b", "erm", identity="b" * 16, counts=(200, 150, 60, 30, 10, 9))
-    run_folder(tmp_path / "c", "erm", identity="c" * 16, config={"data": {"name": "other", "ir": 10}})
+    run_folder(tmp_path / "c", "erm", identity="c" * 16, config={"data": {"name": "other", "imbalance": 10}})
     run_folder(tmp_path / "d", "focal", done=False)
     parts = by_data(find_runs(tmp_path))
-    assert list(parts) == ["toy_lt, ir 40", "toy_lt, ir 40 #2", "other, ir 10"]
+    assert list(parts) == ["toy_lt, imbalance 40", "toy_lt, imbalance 40 #2", "other, imbalance 10"]
     assert [len(part.notes) for part in parts.values()] == [1, 0, 0]
 
 
