@@ -63,7 +63,7 @@ def test_a_rule_on_balanced_logits_is_refused_unless_forced(ltjax):
 def test_a_method_that_stops_is_told_below_the_table_and_the_others_go_on(ltjax):
     outcome = ltjax(*COMPARE, "--methods", "erm(loss=test_burst), erm, @./mine.txt", "--plugin", "burst.py")
     assert outcome.code == 0
-    table, below = outcome.out.split("Accuracies and ECE", 1)
+    table, below = outcome.out.split("¹", 1)
     assert "erm" in table
     assert "focal" in table
     assert "test_burst" not in table

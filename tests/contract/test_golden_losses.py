@@ -19,6 +19,10 @@ COMMAND = "python -m tests.contract.test_golden_losses --write"
 STEPS = 5
 
 
+QUICK = ("erm", "ldam_drw", "balanced_softmax", "crt", "mixup", "lade", "mislas", "balms")
+"""Methods whose first losses are compared by default; the others are slow."""
+
+
 def methods() -> list[str]:
     """The library's own methods; those that other tests or plugins registered do not count."""
     from ltjax import registry
@@ -44,7 +48,8 @@ def first_losses(name: str) -> list[float]:
     return column(fit(given, steps_per_epoch=steps), "loss").tolist()
 
 
-@pytest.mark.parametrize("name", methods())
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+                                  for name in methods()])
 def test_a_method_starts_with_its_stored_losses(name):
     known = stored()
     assert name in known, f"method {name!r} has no stored losses; run: {COMMAND}"

@@ -27,8 +27,14 @@ def listed(key: str) -> bool:
 
 
 def cases(dtype):
-    return [pytest.param(case, id=f"{case.key}-{case.name}") for case in golden.cases(dtype)
-            if case.key in ADAPTERS]
+    """All cases in float64; in float32 the first of each key, the others are slow."""
+    found, first = [], set()
+    for case in golden.cases(dtype):
+        if case.key in ADAPTERS:
+            slow = dtype == "float32" and case.key in first
+            found.append(pytest.param(case, id=f"{case.key}-{case.name}", marks=pytest.mark.slow if slow else ()))
+            first.add(case.key)
+    return found
 
 
 @pytest.mark.parametrize("key", golden.keys())

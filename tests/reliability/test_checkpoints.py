@@ -78,7 +78,8 @@ DATA = ("state/d/*", "meta/metadata", "state/manifest.ocdbt")
 """Files of a step without which it cannot be read."""
 
 
-@pytest.mark.parametrize("kind", ["flipped", "truncated", "empty", "missing"])
+@pytest.mark.parametrize("kind", ["flipped", *(pytest.param(kind, marks=pytest.mark.slow)
+                                              for kind in ("truncated", "empty", "missing"))])
 def test_whatever_file_is_damaged_only_good_values_come_back(two_steps, tmp_path, kind):
     names = sorted(p.relative_to(two_steps) for p in (two_steps / "20").rglob("*") if p.is_file() and p.stat().st_size)
     used = []

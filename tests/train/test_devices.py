@@ -44,9 +44,9 @@ def second_sampler():
         model__name="small_cnn", model__widths=(4,))
 
 
-@pytest.mark.parametrize("case", [two_stages, terms_with_state] + [
-    pytest.param(case, marks=pytest.mark.slow) for case in (mixed_batches, sharpness_with_average, two_views,
-                                                            second_sampler)], ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", [two_stages] + [
+    pytest.param(case, marks=pytest.mark.slow) for case in (
+        terms_with_state, mixed_batches, sharpness_with_average, two_views, second_sampler)], ids=lambda case: case.__name__)
 def test_eight_devices_train_as_one(case):
     register_parts()
     stages, sets = case()
