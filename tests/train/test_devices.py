@@ -44,9 +44,11 @@ def second_sampler():
         model__name="small_cnn", model__widths=(4,))
 
 
-@pytest.mark.parametrize("case", [two_stages] + [
-    pytest.param(case, marks=pytest.mark.slow) for case in (
-        terms_with_state, mixed_batches, sharpness_with_average, two_views, second_sampler)], ids=lambda case: case.__name__)
+CASES = [pytest.param(case, id=case.__name__, marks=() if case is two_stages else pytest.mark.slow) for case in (
+    two_stages, terms_with_state, mixed_batches, sharpness_with_average, two_views, second_sampler)]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_eight_devices_train_as_one(case):
     register_parts()
     stages, sets = case()
